@@ -1,0 +1,133 @@
+namespace Hestia.Core;
+
+/// <summary>
+/// Stable names of everything that can go wrong; PowerShell shows the name as the ErrorId, so a name is never changed or reused.
+/// </summary>
+public enum HestiaErrorCode
+{
+    /// <summary>A defect of Hestia itself; please report it.</summary>
+    InternalError = 0,
+
+    /// <summary>The path does not exist.</summary>
+    PathNotFound,
+
+    /// <summary>The path exists but is no Hestia index (no index.json).</summary>
+    NotAnIndex,
+
+    /// <summary>The path holds something already, so no index can be created or restored there.</summary>
+    TargetNotEmpty,
+
+    /// <summary>An index is there already.</summary>
+    IndexExists,
+
+    /// <summary>Another process, or another session of this process, owns the index.</summary>
+    IndexInUse,
+
+    /// <summary>The file system has no locks that the index could rely on.</summary>
+    LockUnsupported,
+
+    /// <summary>The files were written by a newer version of Hestia.</summary>
+    FormatTooNew,
+
+    /// <summary>A file belongs to another index.</summary>
+    ForeignFile,
+
+    /// <summary>index.json cannot be understood.</summary>
+    SettingsDamaged,
+
+    /// <summary>The newest manifest is damaged and no older one with the log can stand in for it.</summary>
+    ManifestDamaged,
+
+    /// <summary>No manifest was found.</summary>
+    ManifestMissing,
+
+    /// <summary>The write-ahead log is damaged below what had been synced.</summary>
+    WalDamaged,
+
+    /// <summary>Log sequence numbers are missing between two log files, or between checkpoint and log.</summary>
+    WalGap,
+
+    /// <summary>A live segment is missing.</summary>
+    SegmentMissing,
+
+    /// <summary>A segment does not hold what was written into it.</summary>
+    SegmentDamaged,
+
+    /// <summary>A key is empty.</summary>
+    KeyEmpty,
+
+    /// <summary>A key is longer than <see cref="Limits.MaxKeyBytes"/>.</summary>
+    KeyTooLong,
+
+    /// <summary>A key or value does not fit the encoding the index was created with.</summary>
+    EncodingMismatch,
+
+    /// <summary>A value is longer than <see cref="Limits.MaxValueBytes"/>.</summary>
+    ValueTooLarge,
+
+    /// <summary>A batch is larger than <see cref="Limits.MaxBatchBytes"/>.</summary>
+    BatchTooLarge,
+
+    /// <summary>An option has a value outside its range.</summary>
+    InvalidOption,
+
+    /// <summary>The index met a failed sync or an unusable log and refuses writes; reads of durable entries go on.</summary>
+    IndexFailed,
+
+    /// <summary>The index is closed.</summary>
+    IndexClosed,
+
+    /// <summary>The index was opened read-only.</summary>
+    IndexReadOnly,
+
+    /// <summary>Too much memory is held by open snapshots.</summary>
+    SnapshotLimit,
+
+    /// <summary>The index holds as many segments as it may.</summary>
+    SegmentLimit,
+
+    /// <summary>No space is left on the device.</summary>
+    DiskFull,
+
+    /// <summary>The operating system refused access.</summary>
+    AccessDenied,
+
+    /// <summary>The operating system reported an error on a file.</summary>
+    IoError,
+
+    /// <summary>A wait ended before what was waited for came.</summary>
+    TimedOut,
+
+    /// <summary>Repair would lose data and was not told to go on.</summary>
+    RepairWouldLoseData,
+
+    /// <summary>Nothing that could be repaired was found.</summary>
+    NotRepairable,
+
+    /// <summary>The path or URL holds no repository.</summary>
+    RepositoryNotFound,
+
+    /// <summary>A repository is there already.</summary>
+    RepositoryExists,
+
+    /// <summary>The repository's own files cannot be understood.</summary>
+    RepositoryDamaged,
+
+    /// <summary>No backup has that id.</summary>
+    BackupNotFound,
+
+    /// <summary>A backup's manifest cannot be understood.</summary>
+    BackupDamaged,
+
+    /// <summary>An object the backup needs is missing from the repository.</summary>
+    ObjectMissing,
+
+    /// <summary>An object of the repository does not hold what was written into it.</summary>
+    ObjectDamaged,
+
+    /// <summary>The source changed or is damaged: what was read does not match its name.</summary>
+    SourceDamaged,
+
+    /// <summary>A pin expired or was released while still needed.</summary>
+    PinExpired,
+}

@@ -1,0 +1,18 @@
+namespace Hestia.Core.IO;
+
+/// <summary>Names of files and folders that more than one part of Hestia has to know.</summary>
+internal static class FileNames
+{
+    /// <summary>Ends the name of every file that is not complete yet. Such a file is never read and may be removed at open.</summary>
+    public const string TemporarySuffix = ".tmp";
+
+    public const string Lock = ".lock";
+    public const string Settings = "index.json";
+    public const string Manifests = "manifest";
+    public const string Segments = "segments";
+    public const string Wal = "wal";
+    public const string Quarantine = "quarantine";
+    public const string SegmentExtension = ".seg";
+    public const string WalExtension = ".wal";
+    public const string ManifestExtension = ".json";
+}

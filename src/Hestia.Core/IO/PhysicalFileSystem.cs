@@ -1,0 +1,97 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Hestia.Core.IO;
+
+/// <summary>The operating system's file system. What differs between systems is in <see cref="Platform"/>.</summary>
+internal sealed class PhysicalFileSystem : FileSystem
+{
+    public override StorageFile Open(string path, FileOpenMode mode)
+    {
+        var (fileMode, access, options) = mode switch
+        {
+            FileOpenMode.Read => (FileMode.Open, FileAccess.Read, FileOptions.RandomAccess),
+            FileOpenMode.ReadSequential => (FileMode.Open, FileAccess.Read, FileOptions.SequentialScan),
+            FileOpenMode.ReadWrite => (FileMode.Open, FileAccess.ReadWrite, FileOptions.None),
+            FileOpenMode.CreateNew => (FileMode.CreateNew, FileAccess.ReadWrite, FileOptions.None),
+            _ => throw new ArgumentOutOfRangeException(nameof(mode)),
+        };
+        return Platform.Retry(() => new PhysicalFile(path, File.OpenHandle(path, fileMode, access, Platform.ShareAll, options)));
+    }
+
+    public override bool FileExists(string path) => File.Exists(path);
+
+    public override bool DirectoryExists(string path) => Directory.Exists(path);
+
+    public override void CreateDirectory(string path) => Directory.CreateDirectory(path);
+
+    public override void RenameFile(string from, string to) => Platform.Retry(() => File.Move(from, to, overwrite: true));
+
+    public override void RenameDirectory(string from, string to) => Platform.Retry(() => Directory.Move(from, to));
+
+    public override void DeleteFile(string path) => Platform.Retry(() =>
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // gone with its directory
+        }
+    });
+
+    public override void DeleteDirectory(string path) => Platform.Retry(() => Directory.Delete(path, recursive: false));
+
+    public override IReadOnlyList<DirectoryEntry> List(string path)
+    {
+        var entries = new List<DirectoryEntry>();
+        foreach (var info in new DirectoryInfo(path).EnumerateFileSystemInfos("*", Everything))
+        {
+            // A file may vanish between listing and looking at it (another process prunes); then it is not there.
+            if (info is FileInfo { Exists: true } file) entries.Add(new DirectoryEntry(file.Name, false, file.Length, file.LastWriteTimeUtc));
+            else if (info is DirectoryInfo { Exists: true } directory) entries.Add(new DirectoryEntry(directory.Name, true, 0, directory.LastWriteTimeUtc));
+        }
+
+        return entries;
+    }
+
+    public override void SyncDirectory(string path) => Platform.SyncDirectory(path);
+
+    public override FileLock? TryLock(string path, bool shared) => Platform.TryLock(path, shared);
+
+    public override long AvailableBytes(string path) => new DriveInfo(Platform.MountPoint(path)).AvailableFreeSpace;
+
+    public override void CopyOwnership(string model, string path) => Platform.CopyOwnership(model, path);
+
+    private static readonly EnumerationOptions Everything = new() { AttributesToSkip = 0, RecurseSubdirectories = false, MatchType = MatchType.Win32 };
+
+    private sealed class PhysicalFile(string path, SafeFileHandle handle) : StorageFile(path)
+    {
+        public override long Length => RandomAccess.GetLength(handle);
+
+        public override int Read(long offset, Span<byte> buffer)
+        {
+            var total = 0;
+            while (total < buffer.Length)
+            {
+                var read = RandomAccess.Read(handle, buffer[total..], offset + total);
+                if (read == 0) break;
+                total += read;
+            }
+
+            return total;
+        }
+
+        public override void Write(long offset, ReadOnlySpan<byte> buffer) => RandomAccess.Write(handle, buffer, offset);
+
+        public override void Preallocate(long length) => Platform.Preallocate(handle, length);
+
+        public override void SetLength(long length) => RandomAccess.SetLength(handle, length);
+
+        public override void SyncData() => Platform.Sync(handle, Path, dataOnly: true);
+
+        public override void Sync() => Platform.Sync(handle, Path, dataOnly: false);
+
+        protected override void Dispose(bool disposing) => handle.Dispose();
+    }
+}

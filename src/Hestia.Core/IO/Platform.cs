@@ -1,0 +1,203 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
+using Microsoft.Win32.SafeHandles;
+
+namespace Hestia.Core.IO;
+
+/// <summary>
+/// Everything that differs between operating systems, in one place. fsync goes through libc and not through FileStream.Flush(true) or
+/// RandomAccess.FlushToDisk: on Linux those return normally when fsync fails.
+/// </summary>
+internal static partial class Platform
+{
+    public const FileShare ShareAll = FileShare.ReadWrite | FileShare.Delete;
+
+    private const int EINTR = 4;
+    private const int EINVAL = 22;
+    private const int ENOTSUP = 95;
+    private const int ENOSYS = 38;
+    private const int ENOLCK = 37;
+    private const int F_FULLFSYNC = 51;
+    private const int SharingViolationRetries = 20;
+
+    /// <summary>
+    /// Runs a call again while Windows reports a sharing violation (a virus scanner or an indexer has the file open for a moment):
+    /// 20 tries in about two seconds. Elsewhere it runs once.
+    /// </summary>
+    public static T Retry<T>(Func<T> call)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return call();
+            }
+            catch (Exception e) when (attempt < SharingViolationRetries && IsTransientOnWindows(e))
+            {
+                Thread.Sleep(Math.Min(10 * attempt, 100));
+            }
+        }
+    }
+
+    /// <inheritdoc cref="Retry{T}(Func{T})"/>
+    public static void Retry(Action call) => Retry(() =>
+    {
+        call();
+        return true;
+    });
+
+    /// <summary>The sync helper: the only way Hestia makes a file durable.</summary>
+    public static void Sync(SafeFileHandle handle, string path, bool dataOnly)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            if (!FlushFileBuffers(handle)) throw new IOException($"FlushFileBuffers failed on '{path}'.", Marshal.GetHRForLastWin32Error());
+            return;
+        }
+
+        int result;
+        do
+        {
+            if (OperatingSystem.IsMacOS())
+            {
+                result = fcntl(handle, F_FULLFSYNC);
+                // A file system without F_FULLFSYNC (SMB, some FUSE) still has fsync.
+                if (result != 0 && Marshal.GetLastPInvokeError() is EINVAL or 45 or 25) result = fsync(handle);
+            }
+            else
+            {
+                result = dataOnly ? fdatasync(handle) : fsync(handle);
+            }
+        }
+        while (result != 0 && Marshal.GetLastPInvokeError() == EINTR);
+        if (result != 0) throw LastError($"{(dataOnly ? "fdatasync" : "fsync")} failed on '{path}'");
+    }
+
+    public static void SyncDirectory(string path)
+    {
+        if (OperatingSystem.IsWindows()) return;
+        // .NET refuses to open a directory, so the descriptor comes from libc as well.
+        using var handle = OpenDescriptor(path, write: false);
+        int result;
+        do result = fsync(handle);
+        while (result != 0 && Marshal.GetLastPInvokeError() == EINTR);
+        if (result == 0) return;
+        if (Marshal.GetLastPInvokeError() is EINVAL or ENOTSUP) return; // such file systems (some FUSE) have no directory sync to fail
+        throw LastError($"fsync failed on directory '{path}'");
+    }
+
+    /// <summary>Reserves space; where the file system can't, the file is extended (a later write may then find the disk full, and says so).</summary>
+    public static void Preallocate(SafeFileHandle handle, long length)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            int result;
+            do result = fallocate(handle, 0, 0, length);
+            while (result != 0 && Marshal.GetLastPInvokeError() == EINTR);
+            if (result == 0) return;
+            if (Marshal.GetLastPInvokeError() is not (ENOTSUP or ENOSYS or EINVAL)) throw LastError("fallocate failed");
+        }
+
+        if (RandomAccess.GetLength(handle) < length) RandomAccess.SetLength(handle, length);
+    }
+
+    public static FileLock? TryLock(string path, bool shared) =>
+        OperatingSystem.IsWindows() ? WindowsFileLock.TryTake(path, shared) : UnixFileLock.TryTake(path, shared);
+
+    /// <summary>Gives a file or directory the owner and group of <paramref name="model"/> (root only) and its permission bits.</summary>
+    public static void CopyOwnership(string model, string path)
+    {
+        if (OperatingSystem.IsWindows()) return; // inherits the ACL of the directory it was created in
+        var mode = File.GetUnixFileMode(model);
+        if (!Directory.Exists(path) && Directory.Exists(model)) mode &= ~(UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        File.SetUnixFileMode(path, mode);
+        if (geteuid() != 0) return; // only root may give files away, and only what root made needs it
+        var (user, group) = OwnerOf(model);
+        if (chown(path, user, group) != 0) throw LastError($"chown failed on '{path}'");
+    }
+
+    /// <summary>Opens an existing file outside .NET's own advisory locking, which would get in the way of <see cref="TryFlock"/>.</summary>
+    [UnsupportedOSPlatform("windows")]
+    public static SafeFileHandle OpenDescriptor(string path, bool write)
+    {
+        int descriptor;
+        do descriptor = open(path, (write ? 2 /* O_RDWR */ : 0) | CloseOnExec, 0);
+        while (descriptor < 0 && Marshal.GetLastPInvokeError() == EINTR);
+        return descriptor >= 0 ? new SafeFileHandle(descriptor, ownsHandle: true) : throw LastError($"cannot open '{path}'");
+    }
+
+    /// <summary>flock without waiting; false if another descriptor holds it.</summary>
+    [UnsupportedOSPlatform("windows")]
+    public static bool TryFlock(SafeFileHandle handle, string path, bool shared)
+    {
+        int result;
+        do result = flock(handle, (shared ? 1 /* LOCK_SH */ : 2 /* LOCK_EX */) | 4 /* LOCK_NB */);
+        while (result != 0 && Marshal.GetLastPInvokeError() == EINTR);
+        if (result == 0) return true;
+        var errno = Marshal.GetLastPInvokeError();
+        if (errno is 11 or 35) return false; // EWOULDBLOCK on Linux and macOS
+        if (errno is ENOTSUP or ENOSYS or ENOLCK or EINVAL) throw new NotSupportedException($"The file system of '{path}' has no flock: {Marshal.GetPInvokeErrorMessage(errno)}.");
+        throw LastError($"flock failed on '{path}'");
+    }
+
+    /// <summary>The deepest existing ancestor, for asking about free space.</summary>
+    public static string MountPoint(string path)
+    {
+        var current = Path.GetFullPath(path);
+        while (!Directory.Exists(current) && Path.GetDirectoryName(current) is { } parent) current = parent;
+        return OperatingSystem.IsWindows() ? Path.GetPathRoot(current)! : current;
+    }
+
+    private static bool IsTransientOnWindows(Exception e) =>
+        OperatingSystem.IsWindows() && (e is IOException && (e.HResult & 0xFFFF) is 32 or 33 or 5 || e is UnauthorizedAccessException && (e.HResult & 0xFFFF) == 5);
+
+    private static IOException LastError(string what)
+    {
+        var errno = Marshal.GetLastPInvokeError();
+        return IOErrors.FromErrno(errno, $"{what}: {Marshal.GetPInvokeErrorMessage(errno)}");
+    }
+
+    private static int CloseOnExec => OperatingSystem.IsMacOS() ? 0x1000000 : 0x80000;
+
+    /// <summary>User and group of a file. Only Linux is asked (statx has one layout everywhere); elsewhere root keeps what it made.</summary>
+    private static unsafe (uint User, uint Group) OwnerOf(string path)
+    {
+        if (!OperatingSystem.IsLinux()) return (uint.MaxValue, uint.MaxValue); // chown leaves an id of -1 as it is
+        const int AtCurrentDirectory = -100;
+        const uint UserAndGroup = 0x8 | 0x10;
+        var buffer = stackalloc byte[256];
+        if (statx(AtCurrentDirectory, path, 0, UserAndGroup, buffer) != 0) throw LastError($"statx failed on '{path}'");
+        return (*(uint*)(buffer + 20), *(uint*)(buffer + 24));
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fsync(SafeFileHandle descriptor);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fdatasync(SafeFileHandle descriptor);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fcntl(SafeFileHandle descriptor, int command);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fallocate(SafeFileHandle descriptor, int mode, long offset, long length);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int open(string path, int flags, int mode);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int flock(SafeFileHandle descriptor, int operation);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int chown(string path, uint user, uint group);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static unsafe partial int statx(int directory, string path, int flags, uint mask, byte* buffer);
+
+    [LibraryImport("libc")]
+    private static partial uint geteuid();
+
+    [LibraryImport("kernel32", SetLastError = true)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    private static partial bool FlushFileBuffers(SafeFileHandle handle);
+}

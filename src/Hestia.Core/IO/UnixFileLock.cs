@@ -1,0 +1,56 @@
+using System.Runtime.Versioning;
+using Microsoft.Win32.SafeHandles;
+
+namespace Hestia.Core.IO;
+
+/// <summary>
+/// flock(2) on a descriptor of our own. Not .NET's FileShare (it admits two writers or hides the body, and an environment switch turns it
+/// off) and not a POSIX record lock (closing any descriptor of the file drops it).
+/// </summary>
+[UnsupportedOSPlatform("windows")]
+internal sealed class UnixFileLock : FileLock
+{
+    private readonly string _path;
+    private readonly SafeFileHandle _handle;
+
+    private UnixFileLock(string path, SafeFileHandle handle)
+    {
+        _path = path;
+        _handle = handle;
+    }
+
+    public static UnixFileLock? TryTake(string path, bool shared)
+    {
+        if (!shared && !File.Exists(path))
+        {
+            using var created = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, Platform.ShareAll);
+        }
+
+        var handle = Platform.OpenDescriptor(path, write: !shared);
+        try
+        {
+            if (Platform.TryFlock(handle, path, shared)) return new UnixFileLock(path, handle);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+
+        handle.Dispose();
+        return null;
+    }
+
+    public override void WriteBody(ReadOnlySpan<byte> body)
+    {
+        // Longer first, then the cut: a reader in between sees trailing garbage it can detect, never an empty owner.
+        RandomAccess.Write(_handle, body, 0);
+        RandomAccess.SetLength(_handle, body.Length);
+    }
+
+    public override void Dispose()
+    {
+        _handle.Dispose(); // closing the descriptor releases the lock
+        GC.KeepAlive(_path);
+    }
+}
