@@ -184,6 +184,7 @@ internal sealed unsafe partial class MemTableTree
             TreeNode.Children(newRoot)[0] = (TreeNode*)_root;
             InsertChild(newRoot, 0, separator, child);
             Volatile.Write(ref _root, (nint)newRoot);
+            _height++;
         }
         else
         {

@@ -19,6 +19,7 @@ internal sealed unsafe partial class MemTableTree
     private readonly TreeNode* _firstLeaf;
     private nint _root; // TreeNode*, as a number for the volatile accesses
     private nint _lastLeaf;
+    private int _height; // inner levels
 
     public MemTableTree(NativeArena arena)
     {
@@ -108,6 +109,7 @@ internal sealed unsafe partial class MemTableTree
             path.Add(node, position);
             node = TreeNode.Children(node)[position];
             TreeNode.Prefetch(node);
+            if (path.Depth == _height) TreeNode.PrefetchRecords(node);
         }
 
         if (exact)
