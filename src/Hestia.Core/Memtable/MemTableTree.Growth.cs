@@ -71,7 +71,8 @@ internal sealed unsafe partial class MemTableTree
         prefix = TreeNode.PrefixOf(RecordHeader.KeyStart(record), record->KeyLength, wanted);
         if (wanted < skip || node->SkipIsLargest) return wanted;
         var prefixes = TreeNode.Prefixes(node);
-        if ((position == count || prefixes[position] != prefix) && (position == 0 || prefixes[position - 1] != prefix)) return skip;
+        var tied = (position < count && prefixes[position] == prefix) || (position > 0 && prefixes[position - 1] == prefix);
+        if (!tied) return skip;
 
         var records = TreeNode.Records(node);
         wanted = HasBothBounds(node)

@@ -103,7 +103,8 @@ internal sealed unsafe partial class MemTableTree
         bool exact;
         while (true)
         {
-            TreeNode.TrySearch(node, node->Version, key, keyLength, out position, out exact); // no other mutator: always succeeds
+            // There is no other mutator, so this always succeeds.
+            TreeNode.TrySearch(node, node->Version, key, keyLength, out position, out exact);
             if (node->IsLeaf) break;
             if (exact) position++;
             path.Add(node, position);
