@@ -112,7 +112,7 @@ internal sealed unsafe partial class MemTableTree
         }
     }
 
-    /// <summary>After a node's bounds or slots were cut down: what it skips must be shared by all that may come, and could be more.</summary>
+    /// <summary>After a node's bounds or slots were cut down: what it skips must be shared by all that may come.</summary>
     private static void FitSkip(TreeNode* node)
     {
         node->SkipIsLargest = false;

@@ -93,7 +93,11 @@ internal sealed unsafe partial class MemTableTree
                 return true;
             }
 
-            for (var inner = (TreeNode*)_root; !inner->IsLeaf; inner = TreeNode.Children(inner)[inner->Count]) path.Add(inner, inner->Count);
+            for (var inner = (TreeNode*)_root; !inner->IsLeaf; inner = TreeNode.Children(inner)[inner->Count])
+            {
+                path.Add(inner, inner->Count);
+            }
+
             SplitLeaf(ref path, last, lastCount, record);
             return true;
         }
