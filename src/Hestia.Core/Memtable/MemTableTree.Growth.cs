@@ -71,7 +71,8 @@ internal sealed unsafe partial class MemTableTree
         prefix = TreeNode.PrefixOf(RecordHeader.KeyStart(record), record->KeyLength, wanted);
         if (wanted < skip || node->SkipIsLargest) return wanted;
         var prefixes = TreeNode.Prefixes(node);
-        if ((position == count || prefixes[position] != prefix) && (position == 0 || prefixes[position - 1] != prefix)) return skip;
+        var tied = (position < count && prefixes[position] == prefix) || (position > 0 && prefixes[position - 1] == prefix);
+        if (!tied) return skip;
 
         var records = TreeNode.Records(node);
         wanted = HasBothBounds(node)
@@ -111,7 +112,7 @@ internal sealed unsafe partial class MemTableTree
         }
     }
 
-    /// <summary>After a node's bounds or slots were cut down: what it skips must be shared by all that may come, and could be more.</summary>
+    /// <summary>After a node's bounds or slots were cut down: what it skips must be shared by all that may come.</summary>
     private static void FitSkip(TreeNode* node)
     {
         node->SkipIsLargest = false;

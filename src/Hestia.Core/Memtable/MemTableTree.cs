@@ -93,7 +93,11 @@ internal sealed unsafe partial class MemTableTree
                 return true;
             }
 
-            for (var inner = (TreeNode*)_root; !inner->IsLeaf; inner = TreeNode.Children(inner)[inner->Count]) path.Add(inner, inner->Count);
+            for (var inner = (TreeNode*)_root; !inner->IsLeaf; inner = TreeNode.Children(inner)[inner->Count])
+            {
+                path.Add(inner, inner->Count);
+            }
+
             SplitLeaf(ref path, last, lastCount, record);
             return true;
         }
@@ -103,7 +107,8 @@ internal sealed unsafe partial class MemTableTree
         bool exact;
         while (true)
         {
-            TreeNode.TrySearch(node, node->Version, key, keyLength, out position, out exact); // no other mutator: always succeeds
+            // There is no other mutator, so this always succeeds.
+            TreeNode.TrySearch(node, node->Version, key, keyLength, out position, out exact);
             if (node->IsLeaf) break;
             if (exact) position++;
             path.Add(node, position);

@@ -174,7 +174,9 @@ internal unsafe struct TreeNode
         return true;
     }
 
-    /// <summary>Up to 8 bytes from <paramref name="skip"/> on as a number that orders as the bytes do (equal numbers decide nothing).</summary>
+    /// <summary>
+    /// Up to 8 bytes from <paramref name="skip"/> on as a number that orders as the bytes do (equal numbers decide nothing).
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong PrefixOf(byte* key, int keyLength, int skip)
     {

@@ -142,7 +142,12 @@ public sealed class MemTableConcurrencyTests
                     "shapes" => KeyShapes.Make(KeyShapes.Names[2 + random.Next(4)], random),
 
                     // All keys share less and less, so that the nodes at the edges strip less and less.
-                    _ => [.. "aaaaaaaaaaaa"u8[..(12 - (12 * i / Operations))], (byte)random.Next(1, 256), .. BitConverter.GetBytes(random.Next())],
+                    _ =>
+                    [
+                        .. "aaaaaaaaaaaa"u8[..(12 - (12 * i / Operations))],
+                        (byte)random.Next(1, 256),
+                        .. BitConverter.GetBytes(random.Next()),
+                    ],
                 });
             }
 
@@ -210,7 +215,13 @@ public sealed class MemTableConcurrencyTests
             return inside;
         }
 
-        private void Verify(int key, ulong snapshot, ulong lsn, OperationKind kind, ReadOnlySpan<byte> shownKey, ReadOnlySpan<byte> shownValue)
+        private void Verify(
+            int key,
+            ulong snapshot,
+            ulong lsn,
+            OperationKind kind,
+            ReadOnlySpan<byte> shownKey,
+            ReadOnlySpan<byte> shownValue)
         {
             Span<byte> value = stackalloc byte[64];
             Require(shownKey.SequenceEqual(_keys[key]), "another key came", key, snapshot);

@@ -104,7 +104,7 @@ public sealed class MemTableMemoryTests
             table.Add([1], [2], 1, OperationKind.Put);
             var users = Enumerable.Range(0, 4).Select(_ => Task.Run(() =>
             {
-                while (table.TryAcquire())
+                for (var i = 0; i < 200 && table.TryAcquire(); i++)
                 {
                     Assert.True(table.TryGet([1], 1, out var record));
                     Assert.Equal(2, record.Value[0]);
@@ -114,6 +114,7 @@ public sealed class MemTableMemoryTests
             await Task.Yield();
             table.Dispose();
             await Task.WhenAll(users);
+            Assert.False(table.TryAcquire());
         }
 
         Assert.Equal(before, NativeArena.OutstandingBytes);
