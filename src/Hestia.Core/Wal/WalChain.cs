@@ -61,7 +61,7 @@ internal sealed class WalChain
             _findings.Add(new Finding(
                 FindingSeverity.Information,
                 WalFindings.BehindCheckpoint,
-                $"The log ends at LSN {_walEnd}, below the checkpoint {Checkpoint}. Segments hold everything up to the checkpoint; nothing is missing.",
+                $"The log ends at LSN {_walEnd}, below the checkpoint {Checkpoint}. Segments hold all up to there; nothing is missing.",
                 _files.Count == 0 ? null : WalScan.RelativePath(_files[^1].Name),
                 FirstLsn: new Lsn(_walEnd + 1),
                 LastLsn: Checkpoint));
@@ -78,7 +78,7 @@ internal sealed class WalChain
             Records = records,
             Operations = operations,
             LastCommitMicroseconds = lastCommit,
-            Predecessor = _last is { Header: { } header } ? new WalPredecessor(header.FirstLsn, _last.LastLsn, _last.LastRecordHeaderCrc) : default,
+            Predecessor = _last is { Header: not null } ? PredecessorOf(null, _last) : default,
         };
     }
 
@@ -88,7 +88,12 @@ internal sealed class WalChain
         var severity = needed ? FindingSeverity.Error : FindingSeverity.Warning;
         if (file.HeaderStatus == WalHeaderStatus.TooNew)
         {
-            Add(severity, WalFindings.TooNew, file, 0, "The file was written by a newer version of Hestia; this one does not understand it.");
+            Add(
+                severity,
+                WalFindings.TooNew,
+                file,
+                0,
+                "The file was written by a newer version of Hestia; this one does not understand it.");
             return false;
         }
 
@@ -101,13 +106,23 @@ internal sealed class WalChain
 
         if (needed && _options.TimelineId is { } timeline && header.TimelineId != timeline)
         {
-            Add(severity, WalFindings.Foreign, file, 0, $"The file belongs to timeline {header.TimelineId} of this index; the current one is {timeline}.");
+            Add(
+                severity,
+                WalFindings.Foreign,
+                file,
+                0,
+                $"The file belongs to timeline {header.TimelineId} of this index; the current one is {timeline}.");
             return false;
         }
 
         if (header.FirstLsn != file.NameLsn)
         {
-            Add(severity, WalFindings.Damaged, file, 0, $"The file begins at LSN {header.FirstLsn}, which is not what its name says. It was renamed.");
+            Add(
+                severity,
+                WalFindings.Damaged,
+                file,
+                0,
+                $"The file begins at LSN {header.FirstLsn}, which is not what its name says. It was renamed.");
             return false;
         }
 
@@ -123,7 +138,7 @@ internal sealed class WalChain
             WalFindings.Gap,
             _files[0],
             null,
-            $"The log begins at LSN {_files[0].NameLsn}, but segments hold only what is up to the checkpoint {checkpoint}. A log file is missing.",
+            $"The log begins at LSN {_files[0].NameLsn}, but segments end at the checkpoint {checkpoint}. A log file is missing.",
             checkpoint.Value + 1,
             _files[0].NameLsn.Value - 1);
     }
@@ -141,20 +156,30 @@ internal sealed class WalChain
         if (IsProvenWhole(i))
         {
             // It took records, they were synced, and they are gone.
-            return Refuse(file, WalFindings.Damaged, WalFormat.FileHeaderBytes, "Its records are gone, though later files prove that they had been synced.", file.NameLsn.Value, NextFirst(i) - 1);
+            return Refuse(
+                file,
+                WalFindings.Damaged,
+                WalFormat.FileHeaderBytes,
+                "Its records are gone, though later files prove that they had been synced.",
+                file.NameLsn.Value,
+                NextFirst(i) - 1);
         }
 
         var stale = IsStale(file);
         if (torn is not null)
         {
-            AddTorn(file, WalFormat.FileHeaderBytes, "A crash tore the file's first record, which had not been synced. The file holds nothing else and is set aside.");
+            AddTorn(
+                file,
+                WalFormat.FileHeaderBytes,
+                "A crash tore the file's first record, which had not been synced. The file holds nothing else and is set aside.");
         }
         else if (stale)
         {
             AddTorn(
                 file,
                 WalFormat.FileHeaderBytes,
-                $"The file was begun just before a crash, behind records up to LSN {file.NameLsn.Value - 1} that had not been synced and were lost. It took no record and is set aside.");
+                $"The file was begun just before a crash, behind records up to LSN {file.NameLsn.Value - 1} that had not been synced and "
+                + "were lost. It took no record and is set aside.");
         }
 
         if (!stale) _walEnd = Math.Max(_walEnd, file.NameLsn.Value - 1);
@@ -174,13 +199,25 @@ internal sealed class WalChain
         var file = _files[i];
         if (file.SawRecord)
         {
-            return Refuse(file, WalFindings.Damaged, 0, "The file's header is damaged, though records stand behind it.", file.NameLsn.Value, NextFirst(i) - 1);
+            return Refuse(
+                file,
+                WalFindings.Damaged,
+                0,
+                "The file's header is damaged, though records stand behind it.",
+                file.NameLsn.Value,
+                NextFirst(i) - 1);
         }
 
         for (var j = i + 1; j < _files.Count; j++)
         {
             if (_files[j].Header is null && !_files[j].SawRecord) continue;
-            return Refuse(file, WalFindings.Damaged, 0, "The file's header is damaged and no record can be read, though later files exist.", file.NameLsn.Value, NextFirst(i) - 1);
+            return Refuse(
+                file,
+                WalFindings.Damaged,
+                0,
+                "The file's header is damaged and no record can be read, though later files exist.",
+                file.NameLsn.Value,
+                NextFirst(i) - 1);
         }
 
         AddTorn(file, 0, "The file was being created when the power went. It holds nothing and is set aside.");
@@ -216,7 +253,7 @@ internal sealed class WalChain
                     WalFindings.Damaged,
                     file,
                     damage.Offset,
-                    $"The log is damaged below the checkpoint {checkpoint} ({damage.Description}). Segments hold what it held; opening does not need it.",
+                    $"The log is damaged below the checkpoint {checkpoint} ({damage.Description}). Opening does not need it.",
                     expected,
                     runs[next].FirstLsn - 1);
                 judged = judged with { UsedFrom = runs[next].StartOffset, Records = 0, Operations = 0, FirstLsn = Lsn.None };
@@ -225,7 +262,13 @@ internal sealed class WalChain
             }
 
             var code = damage.Kind == WalDamageKind.LsnMismatch ? WalFindings.Gap : WalFindings.Damaged;
-            var refused = Refuse(file, code, damage.Offset, Explain(damage, wholeProven, file), expected, nextLsn is { } n && n > expected ? n - 1 : null);
+            var refused = Refuse(
+                file,
+                code,
+                damage.Offset,
+                Explain(damage, wholeProven, file),
+                expected,
+                nextLsn is { } n && n > expected ? n - 1 : null);
             return refused with
             {
                 UsedFrom = judged.UsedFrom,
@@ -260,13 +303,15 @@ internal sealed class WalChain
     private static string Explain(WalDamage damage, bool wholeProven, WalFileFacts file)
     {
         if (!damage.MayBeTorn) return $"The log is not what was written into it: {damage.Description}.";
-        var proof = file.HighestSyncedOffset > damage.Offset
-            ? $"a later record proves that the file had been synced up to offset {file.HighestSyncedOffset}"
-            : "a later log file proves that this one had been synced whole";
-        return $"The log is damaged ({damage.Description}), and not by a crash: {(wholeProven || file.HighestSyncedOffset > damage.Offset ? proof : "it had been synced")}.";
+        var proof = wholeProven
+            ? "a later log file proves that this one had been synced whole"
+            : $"a later record proves that the file had been synced up to offset {file.HighestSyncedOffset}";
+        return $"The log is damaged ({damage.Description}), and not by a crash: {proof}.";
     }
 
-    /// <summary>Whether a later file continues exactly where this one ends. Asked only where this one is known to have been synced whole.</summary>
+    /// <summary>
+    /// Whether a later file continues exactly where this one ends. Asked only where this one is known to have been synced whole.
+    /// </summary>
     private void CheckLink(WalFileFacts before, WalFileFacts file)
     {
         var judged = _judged[before];
@@ -274,15 +319,37 @@ internal sealed class WalChain
         var expected = judged.LastLsn.Value + 1;
         if (header.FirstLsn.Value > expected)
         {
-            Add(FindingSeverity.Error, WalFindings.Gap, file, null, $"The file before ends at LSN {judged.LastLsn}, this one begins at {header.FirstLsn}. A log file is missing, or the one before lost its end after it had been synced.", expected, header.FirstLsn.Value - 1);
+            Add(
+                FindingSeverity.Error,
+                WalFindings.Gap,
+                file,
+                null,
+                $"The file before ends at LSN {judged.LastLsn}, this one begins at {header.FirstLsn}. A log file is missing, "
+                + "or the one before lost its end after it had been synced.",
+                expected,
+                header.FirstLsn.Value - 1);
         }
         else if (header.FirstLsn.Value < expected)
         {
-            Add(FindingSeverity.Error, WalFindings.Gap, file, null, $"The file begins at LSN {header.FirstLsn}, but the one before reaches {judged.LastLsn}: they are not of one history.", header.FirstLsn.Value, judged.LastLsn.Value);
+            Add(
+                FindingSeverity.Error,
+                WalFindings.Gap,
+                file,
+                null,
+                $"The file begins at LSN {header.FirstLsn}, but the one before reaches {judged.LastLsn}: they are not of one history.",
+                header.FirstLsn.Value,
+                judged.LastLsn.Value);
         }
         else if (header.Predecessor != PredecessorOf(before, judged))
         {
-            Add(FindingSeverity.Error, WalFindings.Gap, file, null, $"The file's header names another predecessor than the file before it: they are not of one history.", header.FirstLsn.Value, null);
+            Add(
+                FindingSeverity.Error,
+                WalFindings.Gap,
+                file,
+                null,
+                "The file's header names another predecessor than the file before it: they are not of one history.",
+                header.FirstLsn.Value,
+                null);
         }
     }
 
@@ -342,7 +409,12 @@ internal sealed class WalChain
         {
             if (file.Header is null)
             {
-                Add(FindingSeverity.Warning, WalFindings.Damaged, file, 0, "The file's header is damaged. All it held is below the checkpoint; opening does not need it.");
+                Add(
+                    FindingSeverity.Warning,
+                    WalFindings.Damaged,
+                    file,
+                    0,
+                    "The file's header is damaged. All it held is below the checkpoint; opening does not need it.");
             }
 
             foreach (var run in file.Runs)
@@ -351,11 +423,19 @@ internal sealed class WalChain
                 if (run.Break is not { } damage) continue;
                 if (damage.MayBeTorn && file.HighestSyncedOffset <= damage.Offset)
                 {
-                    AddTorn(file, damage.Offset, $"A crash left the file incomplete from here on ({damage.Description}). It is below the checkpoint; opening does not need it.");
+                    AddTorn(
+                        file,
+                        damage.Offset,
+                        $"A crash left the file incomplete from here on ({damage.Description}). Opening does not need it.");
                     break;
                 }
 
-                Add(FindingSeverity.Warning, WalFindings.Damaged, file, damage.Offset, $"The log is damaged below the checkpoint ({damage.Description}). Segments hold what it held; opening does not need it.");
+                Add(
+                    FindingSeverity.Warning,
+                    WalFindings.Damaged,
+                    file,
+                    damage.Offset,
+                    $"The log is damaged below the checkpoint ({damage.Description}). Opening does not need what it held there.");
             }
         }
 
@@ -382,7 +462,14 @@ internal sealed class WalChain
     private void AddTorn(WalFileFacts file, long offset, string message, ulong? first = null) =>
         Add(FindingSeverity.Information, WalFindings.TornTail, file, offset, message, first);
 
-    private void Add(FindingSeverity severity, string code, WalFileFacts file, long? offset, string message, ulong? first = null, ulong? last = null) =>
+    private void Add(
+        FindingSeverity severity,
+        string code,
+        WalFileFacts file,
+        long? offset,
+        string message,
+        ulong? first = null,
+        ulong? last = null) =>
         _findings.Add(new Finding(
             severity,
             code,

@@ -85,7 +85,8 @@ internal sealed record WalFileHeader
 
         // Every version keeps magic, version, length and the checksum at the end, so a flipped bit is told from a newer version.
         var length = BinaryPrimitives.ReadUInt32LittleEndian(source[LengthAt..]);
-        if (length < WalFormat.FileHeaderBytes || length > WalFormat.MaxLaterHeaderBytes || length > source.Length) return WalHeaderStatus.Damaged;
+        if (length < WalFormat.FileHeaderBytes || length > WalFormat.MaxLaterHeaderBytes || length > source.Length)
+            return WalHeaderStatus.Damaged;
         var crcAt = (int)length - sizeof(uint);
         if (BinaryPrimitives.ReadUInt32LittleEndian(source[crcAt..]) != Crc32C.Compute(source[..crcAt])) return WalHeaderStatus.Damaged;
         if (BinaryPrimitives.ReadUInt32LittleEndian(source[VersionAt..]) != WalFormat.Version

@@ -40,7 +40,11 @@ internal sealed class WalFileWalk : IDisposable
             }
             else if (WalSeedRecovery.TryFind(window, nameLsn == Lsn.None ? new Lsn(1) : nameLsn, cancellationToken, out seed))
             {
-                _waiting.Enqueue(DamageEntry(0, headerBytes, Lsn.None, "the file's header is damaged; its records are readable all the same"));
+                _waiting.Enqueue(DamageEntry(
+                    0,
+                    headerBytes,
+                    Lsn.None,
+                    "the file's header is damaged; its records are readable all the same"));
                 _reader = new WalReader(window, seed);
             }
             else if (status == WalHeaderStatus.Damaged)

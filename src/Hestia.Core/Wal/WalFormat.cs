@@ -35,8 +35,10 @@ internal static class WalFormat
     public static bool TryParseFileName(string name, out Lsn firstLsn)
     {
         firstLsn = Lsn.None;
-        if (name.Length != NameDigits + FileNames.WalExtension.Length || !name.EndsWith(FileNames.WalExtension, StringComparison.Ordinal)) return false;
-        if (!ulong.TryParse(name.AsSpan(0, NameDigits), NumberStyles.None, CultureInfo.InvariantCulture, out var value) || value == 0) return false;
+        if (name.Length != NameDigits + FileNames.WalExtension.Length || !name.EndsWith(FileNames.WalExtension, StringComparison.Ordinal))
+            return false;
+        if (!ulong.TryParse(name.AsSpan(0, NameDigits), NumberStyles.None, CultureInfo.InvariantCulture, out var value) || value == 0)
+            return false;
         firstLsn = new Lsn(value);
         return true;
     }
@@ -50,7 +52,8 @@ internal static class WalFormat
     }
 
     /// <summary>UTC microseconds since the Unix epoch.</summary>
-    public static long ToMicroseconds(DateTimeOffset time) => (time.UtcTicks - DateTimeOffset.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
+    public static long ToMicroseconds(DateTimeOffset time) =>
+        (time.UtcTicks - DateTimeOffset.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
 
     /// <summary>The time of that many microseconds; what no calendar holds becomes the nearest time it holds.</summary>
     public static DateTimeOffset FromMicroseconds(long microseconds)

@@ -17,7 +17,10 @@ public static class WalInspector
     /// Streams the records in order, in constant memory, and goes on behind damage, which it reports as an entry of its own.
     /// </summary>
     /// <exception cref="HestiaException">PathNotFound, AccessDenied, IoError, InvalidOption.</exception>
-    public static IEnumerable<WalRecord> ReadRecords(string path, WalReadOptions? options = null, CancellationToken cancellationToken = default) =>
+    public static IEnumerable<WalRecord> ReadRecords(
+        string path,
+        WalReadOptions? options = null,
+        CancellationToken cancellationToken = default) =>
         ReadRecords(FileSystem.Physical, path, options, cancellationToken);
 
     internal static WalReport Check(FileSystem files, string path, WalScanOptions options, CancellationToken cancellationToken = default)
@@ -64,13 +67,15 @@ public static class WalInspector
     {
         if (scan.FirstError is { } error)
         {
-            return $"Open would refuse with {error.Code}{(error.File is null ? "" : $" on '{error.File}'")} and change nothing; Repair salvages what can be read.";
+            var on = error.File is null ? "" : $" on '{error.File}'";
+            return $"Open would refuse with {error.Code}{on} and change nothing; Repair salvages what can be read.";
         }
 
         var actions = new List<string>();
         foreach (var file in scan.Files)
         {
-            if (file.Action == WalFileAction.CutTail) actions.Add($"cut '{file.Name}' at offset {file.CutOffset:N0} and keep the cut bytes in quarantine");
+            if (file.Action == WalFileAction.CutTail)
+                actions.Add($"cut '{file.Name}' at offset {file.CutOffset:N0} and keep the cut bytes in quarantine");
             else if (file.Action == WalFileAction.Remove && !file.IsEmpty) actions.Add($"move '{file.Name}' to quarantine");
         }
 
@@ -82,7 +87,11 @@ public static class WalInspector
     {
         if (!files.DirectoryExists(path))
         {
-            throw new HestiaException(HestiaErrorCode.PathNotFound, $"'{path}' was not found.", path, "Name an index directory, a wal directory or a .wal file.");
+            throw new HestiaException(
+                HestiaErrorCode.PathNotFound,
+                $"'{path}' was not found.",
+                path,
+                "Name an index directory, a wal directory or a .wal file.");
         }
 
         var inside = Path.Combine(path, FileNames.Wal);
@@ -103,7 +112,8 @@ public static class WalInspector
         {
             foreach (var entry in files.List(directory))
             {
-                if (!entry.IsDirectory && WalFormat.TryParseFileName(entry.Name, out var first)) paths.Add((Path.Combine(directory, entry.Name), first));
+                if (!entry.IsDirectory && WalFormat.TryParseFileName(entry.Name, out var first))
+                    paths.Add((Path.Combine(directory, entry.Name), first));
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

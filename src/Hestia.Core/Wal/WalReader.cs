@@ -103,7 +103,8 @@ internal sealed class WalReader : IDisposable
         if (_ended) return false;
         var offset = _next;
         var bytes = _window.Get(offset, WalFormat.RecordHeaderBytes);
-        if (bytes.Length < WalFormat.RecordHeaderBytes || !WalRecordHeader.TryRead(bytes, offset, _seed, out var header)) return EndAt(offset);
+        if (bytes.Length < WalFormat.RecordHeaderBytes || !WalRecordHeader.TryRead(bytes, offset, _seed, out var header))
+            return EndAt(offset);
         Note(header);
         var total = header.TotalBytes;
         if (bytes.Length < total)

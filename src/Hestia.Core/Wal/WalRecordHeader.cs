@@ -73,7 +73,9 @@ internal readonly struct WalRecordHeader
         SyncedOffset = BinaryPrimitives.ReadInt64LittleEndian(source[SyncedOffsetAt..]),
     };
 
-    /// <summary>Whether the fields can be those of a record at <paramref name="offset"/>. Cheap, and wrong for nearly all other bytes.</summary>
+    /// <summary>
+    /// Whether the fields can be those of a record at <paramref name="offset"/>. Cheap, and wrong for nearly all other bytes.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool IsPlausible(long offset) =>
         (ulong)(SyncedOffset - WalFormat.FileHeaderBytes) <= (ulong)(offset - WalFormat.FileHeaderBytes)

@@ -86,7 +86,7 @@ internal static class WalReplay
 
     private static HestiaException Changed(WalScannedFile scanned, long offset) => new(
         HestiaErrorCode.WalDamaged,
-        $"'{scanned.Path}' changed while the index was being opened: the record at offset {offset:N0} was whole a moment ago and is not now.",
+        $"'{scanned.Path}' changed while the index was being opened: the record at offset {offset:N0} was whole and is not now.",
         scanned.Path,
         "Check the device and see that no other program writes there, then open the index again.");
 }

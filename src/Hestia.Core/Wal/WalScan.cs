@@ -10,7 +10,11 @@ internal static class WalScan
 {
     /// <summary>Examines a directory; one that is not there is one without files.</summary>
     /// <exception cref="HestiaException">A file cannot be read (AccessDenied, IoError).</exception>
-    public static WalScanResult Run(FileSystem files, string walDirectory, WalScanOptions options, CancellationToken cancellationToken = default)
+    public static WalScanResult Run(
+        FileSystem files,
+        string walDirectory,
+        WalScanOptions options,
+        CancellationToken cancellationToken = default)
     {
         var findings = new List<Finding>();
         var found = new List<WalFileFacts>();
@@ -22,7 +26,8 @@ internal static class WalScan
                 {
                     if (!entry.IsDirectory && WalFormat.TryParseFileName(entry.Name, out var firstLsn))
                     {
-                        found.Add(new WalFileFacts { Path = Path.Combine(walDirectory, entry.Name), Name = entry.Name, NameLsn = firstLsn });
+                        var path = Path.Combine(walDirectory, entry.Name);
+                        found.Add(new WalFileFacts { Path = path, Name = entry.Name, NameLsn = firstLsn });
                     }
                     else if (!entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal))
                     {
@@ -45,7 +50,11 @@ internal static class WalScan
     }
 
     /// <summary>Examines one file by itself.</summary>
-    public static WalScanResult RunFile(FileSystem files, string path, WalScanOptions options, CancellationToken cancellationToken = default)
+    public static WalScanResult RunFile(
+        FileSystem files,
+        string path,
+        WalScanOptions options,
+        CancellationToken cancellationToken = default)
     {
         var name = Path.GetFileName(path);
         var findings = new List<Finding>();

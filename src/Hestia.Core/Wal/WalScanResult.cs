@@ -9,7 +9,9 @@ internal enum WalFileAction
     /// <summary>Cut it at <see cref="WalScannedFile.CutOffset"/>; the bytes behind go to quarantine.</summary>
     CutTail,
 
-    /// <summary>It holds no record of the history: move it to quarantine whole. If it is <see cref="WalScannedFile.IsEmpty"/>, deleting is enough.</summary>
+    /// <summary>
+    /// It holds no record of the history: move it to quarantine whole. If it is <see cref="WalScannedFile.IsEmpty"/>, deleting is enough.
+    /// </summary>
     Remove,
 }
 
@@ -38,7 +40,9 @@ internal sealed record WalScannedFile
     /// <summary>Whether its records were read.</summary>
     public bool Scanned { get; init; }
 
-    /// <summary>Records that may be replayed are between these offsets. Behind the header unless damage below the checkpoint is passed over.</summary>
+    /// <summary>
+    /// Records that may be replayed are between these offsets. Behind the header unless damage below the checkpoint is passed over.
+    /// </summary>
     public long UsedFrom { get; init; }
 
     /// <inheritdoc cref="UsedFrom"/>
@@ -92,7 +96,9 @@ internal sealed record WalScanResult
     /// <summary>What the header of the next log file names as its predecessor.</summary>
     public required WalPredecessor Predecessor { get; init; }
 
-    /// <summary>Whether the index may open, after the actions that <see cref="Files"/> name. They must be durable before anything is written.</summary>
+    /// <summary>
+    /// Whether the index may open, after the actions that <see cref="Files"/> name. They must be durable before anything is written.
+    /// </summary>
     public bool CanOpen => FirstError is null;
 
     /// <summary>The finding that forbids opening, or null.</summary>

@@ -34,7 +34,9 @@ internal sealed class WalWindow : IDisposable
     public ReadOnlySpan<byte> Get(long offset, int minimum)
     {
         var index = offset - _start;
-        return index >= 0 && index + minimum <= _count ? new ReadOnlySpan<byte>(_buffer, (int)index, _count - (int)index) : Load(offset, minimum);
+        return index >= 0 && index + minimum <= _count
+            ? new ReadOnlySpan<byte>(_buffer, (int)index, _count - (int)index)
+            : Load(offset, minimum);
     }
 
     public void Dispose()

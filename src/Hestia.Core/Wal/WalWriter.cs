@@ -55,7 +55,8 @@ internal sealed class WalWriter : IDisposable
     public uint LastRecordHeaderCrc { get; private set; }
 
     /// <summary>What the successor's header says of this file.</summary>
-    public WalPredecessor AsPredecessor => LastLsn == Lsn.None ? default : new WalPredecessor(Header.FirstLsn, LastLsn, LastRecordHeaderCrc);
+    public WalPredecessor AsPredecessor =>
+        LastLsn == Lsn.None ? default : new WalPredecessor(Header.FirstLsn, LastLsn, LastRecordHeaderCrc);
 
     /// <summary>Why every further call is refused, or null.</summary>
     public Exception? Failure => _failure;
@@ -167,7 +168,9 @@ internal sealed class WalWriter : IDisposable
         }
     }
 
-    /// <summary>Ends the file: syncs it and gives back the space reserved behind the last record. Nothing may be appended afterwards.</summary>
+    /// <summary>
+    /// Ends the file: syncs it and gives back the space reserved behind the last record. Nothing may be appended afterwards.
+    /// </summary>
     public void Seal()
     {
         SyncData();
@@ -216,7 +219,9 @@ internal sealed class WalWriter : IDisposable
                 || header.FirstLsn != expected
                 || header.SyncedOffset > synced)
             {
-                throw new ArgumentException($"The bytes at {at} are not the record with LSN {expected} for offset {offset + at} of '{Path}'.");
+                throw new ArgumentException(
+                    $"The bytes at {at} are not the record with LSN {expected} for offset {offset + at} of '{Path}'.",
+                    nameof(records));
             }
 
             expected = header.LastLsn + 1;
@@ -227,7 +232,9 @@ internal sealed class WalWriter : IDisposable
         return (new Lsn(expected - 1), crc);
     }
 
-    /// <summary>Reserves space in steps; if the disk is too full for a step, for what is needed now. A refusal leaves the log as it was.</summary>
+    /// <summary>
+    /// Reserves space in steps; if the disk is too full for a step, for what is needed now. A refusal leaves the log as it was.
+    /// </summary>
     private void Grow(long end)
     {
         var target = (end + _step - 1) / _step * _step;
@@ -270,6 +277,7 @@ internal sealed class WalWriter : IDisposable
 
     private void ThrowIfFailed()
     {
-        if (_failure is { } cause) throw new IOException($"The log file '{Path}' failed before and takes nothing more: {cause.Message}", cause);
+        if (_failure is { } cause)
+            throw new IOException($"The log file '{Path}' failed before and takes nothing more: {cause.Message}", cause);
     }
 }

@@ -60,7 +60,10 @@ public sealed class WalCrashTests
         foreach (var path in log.Files.Names) after[path] = Cut(random, durable[path], log.Files[path]);
         var writers = new List<WalWriter> { log.Writer };
         if (old is not null) writers.Add(old);
-        var synced = log.Records.Where(r => writers.TrueForAll(w => w.Path != r.Path || r.End <= w.SyncedOffset)).Select(r => r.Last).LastOrDefault();
+        var synced = log.Records
+            .Where(r => writers.TrueForAll(w => w.Path != r.Path || r.End <= w.SyncedOffset))
+            .Select(r => r.Last)
+            .LastOrDefault();
 
         var scan = log.Scan(files: after);
         Assert.True(scan.CanOpen, scan.FirstError?.ToString());

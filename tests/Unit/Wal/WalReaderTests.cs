@@ -100,7 +100,9 @@ public sealed class WalReaderTests
         var all = WalInspector.ReadRecords(log.Files, WalTestLog.Root, null, cancel).ToList();
         Assert.Equal([1, 3, 5, 7, 9, 11, 13, 14], all.Select(r => r.FirstLsn.Value).ToArray());
         var damage = Assert.Single(all, r => r.Damage is not null);
-        Assert.Equal((log.Records[2].Offset, log.Records[3].Offset - log.Records[2].Offset, 6UL), (damage.Offset, damage.Bytes, damage.LastLsn.Value));
+        Assert.Equal(
+            (log.Records[2].Offset, log.Records[3].Offset - log.Records[2].Offset, 6UL),
+            (damage.Offset, damage.Bytes, damage.LastLsn.Value));
         Assert.Equal(WalTestLog.Value(3), all[1].Operations[0].Value);
 
         ulong[] Lsns(WalReadOptions o) =>
@@ -117,7 +119,8 @@ public sealed class WalReaderTests
         Assert.True(report.Healthy);
         Assert.Equal((1, 2L, 14UL), (report.Files, report.Records, report.LastLsn.Value));
         Assert.Contains("replay up to 2 records", report.OpenWould);
-        var missing = Assert.Throws<HestiaException>(() => WalInspector.Check(log.Files, Path.Combine(WalTestLog.Root, "nowhere"), new WalScanOptions(null, null, null), cancel));
+        var missing = Assert.Throws<HestiaException>(() =>
+            WalInspector.Check(log.Files, Path.Combine(WalTestLog.Root, "nowhere"), new WalScanOptions(null, null, null), cancel));
         Assert.Equal(HestiaErrorCode.PathNotFound, missing.Code);
     }
 
@@ -222,7 +225,12 @@ public sealed class WalReaderTests
         Assert.Equal("00000000000000000007.wal", WalFormat.FileName(new Lsn(7)));
         Assert.True(WalFormat.TryParseFileName("18446744073709551615.wal", out var largest));
         Assert.Equal(ulong.MaxValue, largest.Value);
-        foreach (var name in new[] { "00000000000000000000.wal", "7.wal", "0000000000000000000a.wal", "00000000000000000007.WAL", "18446744073709551616.wal", "" })
+        string[] others =
+        [
+            "00000000000000000000.wal", "7.wal", "0000000000000000000a.wal", "00000000000000000007.WAL",
+            "18446744073709551616.wal", "",
+        ];
+        foreach (var name in others)
         {
             Assert.False(WalFormat.TryParseFileName(name, out _));
         }

@@ -131,7 +131,9 @@ public sealed class WalScanTests
             }
             else
             {
-                Assert.Equal((log.Records[hit].First, log.Records[hit].Last), (finding.FirstLsn!.Value.Value, finding.LastLsn!.Value.Value));
+                Assert.Equal(
+                    (log.Records[hit].First, log.Records[hit].Last),
+                    (finding.FirstLsn!.Value.Value, finding.LastLsn!.Value.Value));
             }
         }
     }
@@ -329,16 +331,26 @@ public sealed class WalScanTests
     public void A_foreign_or_newer_or_renamed_file_is_refused()
     {
         var log = ThreeFiles();
-        var other = WalScan.Run(log.Files, WalTestLog.Wal, new WalScanOptions(Guid.NewGuid(), null, Lsn.None), TestContext.Current.CancellationToken);
+        var other = WalScan.Run(
+            log.Files,
+            WalTestLog.Wal,
+            new WalScanOptions(Guid.NewGuid(), null, Lsn.None),
+            TestContext.Current.CancellationToken);
         Assert.Equal(["ForeignFile"], Codes(other));
-        other = WalScan.Run(log.Files, WalTestLog.Wal, new WalScanOptions(WalTestLog.Index, Guid.NewGuid(), Lsn.None), TestContext.Current.CancellationToken);
+        other = WalScan.Run(
+            log.Files,
+            WalTestLog.Wal,
+            new WalScanOptions(WalTestLog.Index, Guid.NewGuid(), Lsn.None),
+            TestContext.Current.CancellationToken);
         Assert.Equal(["ForeignFile"], Codes(other));
 
         var newest = PathOf(log, 2);
         var files = log.Copy();
         var bytes = files[newest];
         bytes[8] = 2; // the version, with a checksum that is right
-        System.Buffers.Binary.BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(124), Hestia.Core.Checksums.Crc32C.Compute(bytes.AsSpan(0, 124)));
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt32LittleEndian(
+            bytes.AsSpan(124),
+            Hestia.Core.Checksums.Crc32C.Compute(bytes.AsSpan(0, 124)));
         files[newest] = bytes;
         Assert.Equal(["FormatTooNew"], Codes(log.Scan(files: files)));
         Assert.False(log.Scan(files: files).CanOpen);

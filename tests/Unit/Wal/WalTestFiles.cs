@@ -7,7 +7,9 @@ internal sealed class WalTestFiles : FileSystem
 {
     private readonly Dictionary<string, Content> _files = [];
 
-    /// <summary>Called before every write (path, offset, length): returns how many bytes are written before it fails, or -1 for success.</summary>
+    /// <summary>
+    /// Called before every write (path, offset, length): returns how many bytes are written before it fails, or -1 for success.
+    /// </summary>
     public Func<string, long, int, int>? FailWrite { get; set; }
 
     public Action<string>? OnSync { get; set; }
@@ -63,7 +65,9 @@ internal sealed class WalTestFiles : FileSystem
     public override void DeleteDirectory(string path) => throw new NotSupportedException();
 
     public override IReadOnlyList<DirectoryEntry> List(string path) =>
-        [.. _files.Where(f => Path.GetDirectoryName(f.Key) == path).Select(f => new DirectoryEntry(Path.GetFileName(f.Key), false, f.Value.Length, default))];
+        [.. _files
+            .Where(f => Path.GetDirectoryName(f.Key) == path)
+            .Select(f => new DirectoryEntry(Path.GetFileName(f.Key), false, f.Value.Length, default))];
 
     public override void SyncDirectory(string path) => OnSyncDirectory?.Invoke();
 

@@ -41,7 +41,12 @@ internal sealed class WalTestLog
 
     public WalFileHeader Header(ulong first, WalPredecessor predecessor = default) => new()
     {
-        IndexId = Index, TimelineId = Timeline, FirstLsn = new Lsn(first), Salt = _salt += 0x9E3779B97F4A7C15, CreatedMicroseconds = 1, Predecessor = predecessor,
+        IndexId = Index,
+        TimelineId = Timeline,
+        FirstLsn = new Lsn(first),
+        Salt = _salt += 0x9E3779B97F4A7C15,
+        CreatedMicroseconds = 1,
+        Predecessor = predecessor,
     };
 
     public WalTestLog Add(int operations = 1, byte[]? value = null, bool sync = false)
@@ -50,7 +55,7 @@ internal sealed class WalTestLog
         var synced = Writer.SyncedOffset;
         _builder.Start(offset, Writer.Seed);
         _builder.BeginRecord();
-        for (var i = 0; i < operations; i++) _builder.AddOperation(OperationKind.Put, Key(_next + (ulong)i), value ?? Value(_next + (ulong)i));
+        for (var i = 0UL; i < (ulong)operations; i++) _builder.AddOperation(OperationKind.Put, Key(_next + i), value ?? Value(_next + i));
         _builder.EndRecord(new Lsn(_next), operations, (long)_next * 1000, synced);
         Writer.Append(_builder.Records);
         Records.Add((Writer.Path, offset, Writer.AppendOffset, _next, _next + (ulong)operations - 1, synced));
