@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Hestia.Core.Compaction;
-using Hestia.Core.Consistency;
 using Hestia.Core.Manifest;
 
 namespace Hestia.Core;
@@ -62,7 +61,7 @@ public sealed partial class HestiaIndex
             _context.Health.RequireWritable(); // the index was closed under it
             throw;
         }
-        catch (IO.SyncFailedException e)
+        catch (Exception e) when (IO.IOErrors.IsSyncFailure(e))
         {
             _context.Health.Fail(e);
             throw _context.Health.Failed(e);
@@ -130,8 +129,12 @@ public sealed partial class HestiaIndex
         }
     }
 
-    /// <summary>Waits until background compaction has nothing left to do.</summary>
-    internal void WaitForCompaction(CancellationToken cancellationToken = default) => _compactor?.WaitIdle(cancellationToken);
+    /// <summary>Waits until neither flush nor compaction has anything left to do.</summary>
+    internal void WaitForBackgroundWork(CancellationToken cancellationToken = default)
+    {
+        _flusher?.WaitIdle(cancellationToken);
+        _compactor?.WaitIdle(cancellationToken);
+    }
 
     /// <summary>
     /// Flushes, ends background work and closes. A second call waits for the first. If the flush fails, the index is closed all the same, and

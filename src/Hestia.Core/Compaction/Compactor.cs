@@ -157,7 +157,7 @@ internal sealed class Compactor
         catch (Exception e)
         {
             // A full disk or a damaged segment stops compaction, not the index; the next flush tries again. A failed sync stops everything.
-            if (e is not (IOException or UnauthorizedAccessException or HestiaException) || e is SyncFailedException) _context.Health.Fail(e);
+            if (e is not (IOException or UnauthorizedAccessException or HestiaException) || IOErrors.IsSyncFailure(e)) _context.Health.Fail(e);
             return false;
         }
     }

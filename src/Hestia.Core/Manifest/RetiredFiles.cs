@@ -208,7 +208,7 @@ internal sealed class RetiredFiles
             _context.Files.SyncDirectory(directory);
             return true;
         }
-        catch (SyncFailedException e)
+        catch (Exception e) when (IOErrors.IsSyncFailure(e))
         {
             _context.Health.Fail(e);
             return false;

@@ -149,7 +149,7 @@ internal sealed class IndexView
 internal ref struct FoundEntry
 {
     private readonly MemRecord _record;
-    private SegmentValue _value;
+    private readonly SegmentValue _value;
     private readonly bool _inSegment;
 
     public FoundEntry(MemRecord record) => _record = record;

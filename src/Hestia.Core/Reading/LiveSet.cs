@@ -256,7 +256,6 @@ internal sealed class LiveSet : IDisposable
         // Blocks and handles are native: they go with the very last view, which may be a reader's that outlived the index.
         if (Interlocked.Decrement(ref _views) != 0 || !Volatile.Read(ref _closed)) return;
         _context.Cache.Dispose();
-        _context.OpenFiles.Dispose();
     }
 
     private void Swap(MemTable[] memtables, LiveSegment[][] levels, Lsn checkpoint, int keepMemtables)

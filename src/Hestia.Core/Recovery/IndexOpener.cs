@@ -49,7 +49,6 @@ internal static class IndexOpener
             catch
             {
                 context.Cache.Dispose();
-                context.OpenFiles.Dispose();
                 throw;
             }
         }
@@ -146,7 +145,8 @@ internal static class IndexOpener
         foreach (var finding in scan.Findings)
         {
             if (finding.Code is WalFindings.TornTail) notices.Add(new RecoveryNotice("WalTailCut", finding.Message, finding.File ?? FileNames.Wal));
-            else if (finding.Code is WalFindings.BehindCheckpoint) notices.Add(new RecoveryNotice(WalFindings.BehindCheckpoint, finding.Message, finding.File ?? FileNames.Wal));
+            // Without a log (Off, or a fresh restore) there is nothing to be behind.
+            else if (finding.Code is WalFindings.BehindCheckpoint && scan.Files.Count > 0 && context.Durability != Durability.Off) notices.Add(new RecoveryNotice(WalFindings.BehindCheckpoint, finding.Message, finding.File ?? FileNames.Wal));
         }
 
         return scan;

@@ -74,7 +74,7 @@ internal sealed record ManifestChoice(
         }
 
         if (chosen is null) throw Damage(damaged[0], reasons[0], "No older manifest is readable either.");
-        var last = LastNumber(files, indexPath, found[0].Number);
+        var last = FindLastNumber(files, indexPath, found[0].Number);
         if (damaged.Count > 0) RequireLogReaches(files, indexPath, indexId, chosen, damaged, reasons);
         return new ManifestChoice(chosen, chosenBytes, chosenFile, older, damaged, last);
     }
@@ -114,7 +114,7 @@ internal sealed record ManifestChoice(
     }
 
     /// <summary>Quarantined manifests count too: a number is never used twice.</summary>
-    private static ulong LastNumber(FileSystem files, string indexPath, ulong last)
+    private static ulong FindLastNumber(FileSystem files, string indexPath, ulong last)
     {
         var quarantine = Path.Combine(indexPath, FileNames.Quarantine);
         try

@@ -45,6 +45,9 @@ internal sealed class Flusher
     /// <summary>Lets the flush under way end and starts no other.</summary>
     public void Stop() => _work.Stop();
 
+    /// <summary>Waits until no flush is under way.</summary>
+    public void WaitIdle(CancellationToken cancellationToken) => _work.WaitIdle(cancellationToken);
+
     /// <summary>Waits until segments hold everything up to <paramref name="lsn"/>.</summary>
     /// <exception cref="HestiaException">What flushing failed with.</exception>
     public void WaitFor(Lsn lsn, CancellationToken cancellationToken)
@@ -100,7 +103,7 @@ internal sealed class Flusher
         }
         catch (Exception e)
         {
-            if (e is not (IOException or UnauthorizedAccessException or HestiaException) || e is SyncFailedException) _context.Health.Fail(e);
+            if (e is not (IOException or UnauthorizedAccessException or HestiaException) || IOErrors.IsSyncFailure(e)) _context.Health.Fail(e);
             Finished(e);
             return false;
         }

@@ -1,5 +1,6 @@
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
+using Hestia.Core.Reading;
 using Hestia.Core.Wal;
 
 namespace Hestia.Core.Writing;
@@ -165,7 +166,7 @@ internal sealed class LogKeeper : IDisposable
                 ? WalWriter.Create(_context.Files, _context.WalDirectory, header, _preallocateBytes)
                 : WalWriter.Activate(_context.Files, prepared, header);
         }
-        catch (SyncFailedException e)
+        catch (Exception e) when (IOErrors.IsSyncFailure(e))
         {
             _context.Health.Fail(e);
             throw;

@@ -62,8 +62,10 @@ internal sealed class WriteRoom(IndexContext context, LiveSet live, LogKeeper lo
         FlushWanted?.Invoke();
     }
 
+    /// <summary>Memory counts, but memory comes in chunks: a table with little in it yet is not full.</summary>
     private bool IsFull(MemTable active) =>
-        active.AllocatedBytes >= context.Options.MemtableBytes || log.CurrentBytes >= Math.Max(2 * context.Options.MemtableBytes, 256L << 20);
+        (active.AllocatedBytes >= context.Options.MemtableBytes && active.DataBytes >= context.Options.MemtableBytes / 4)
+        || log.CurrentBytes >= Math.Max(2 * context.Options.MemtableBytes, 256L << 20);
 
     private bool MustWait() =>
         live.MemtableCount >= context.Options.MaxMemtables
