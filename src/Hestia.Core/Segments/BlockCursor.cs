@@ -44,6 +44,9 @@ internal sealed unsafe class BlockCursor : IDisposable
     /// <summary>Whether the last entry of the block ends where the entries do; the verifier wants no byte unaccounted for.</summary>
     public bool EndsAtEntriesEnd => _next == _view.EntriesEnd;
 
+    /// <summary>The restart interval the block was built with.</summary>
+    public int RestartInterval => _view.RestartInterval;
+
     /// <summary>Takes the payload of a block, which must stay where it is; stands nowhere.</summary>
     public bool Open(byte* payload, int length)
     {
@@ -87,6 +90,17 @@ internal sealed unsafe class BlockCursor : IDisposable
         _keyLength = (int)length;
         _next = next;
         return IsValid = true;
+    }
+
+    /// <summary>As <see cref="First"/> and <see cref="Next"/>, and the restart points must lie where the entries say.</summary>
+    public bool NextChecked(bool first)
+    {
+        if (first) StartAt(0);
+        var start = _next;
+        if (!Next()) return false;
+        if (_ordinal == 0 && start != _view.Data) return Fail();
+        if (_ordinal % _view.RestartInterval != 0) return true;
+        return (_entry.Shared == 0 && _view.Restart(_ordinal / _view.RestartInterval) == start) || Fail();
     }
 
     public bool Previous()

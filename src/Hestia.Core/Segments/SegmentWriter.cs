@@ -78,27 +78,11 @@ internal sealed unsafe class SegmentWriter : IDisposable
         if (shared == key.Length || (shared < last.Length && key[shared] < last[shared])) ThrowOrder(key, last);
         if (_options.DropLsn) lsn = 0;
 
-        Span<byte> reference = stackalloc byte[SegmentFormat.LargeReferenceBytes];
-        scoped ReadOnlySpan<byte> stored = value;
-        uint tag;
-        if (kind == OperationKind.Delete)
-        {
-            if (!value.IsEmpty) ThrowMisuse(key, value.Length);
-            tag = SegmentFormat.TagTombstone;
-            _tombstones++;
-        }
-        else if (value.Length >= Limits.LargeValueBytes)
-        {
-            WriteLargeValue(value, reference);
-            stored = reference;
-            tag = SegmentFormat.TagLargeValue;
-        }
-        else
-        {
-            tag = (uint)value.Length + SegmentFormat.TagInline;
-        }
-
-        if (_block.EntryCount > 0 && _block.SizeWith(key.Length, shared, stored.Length, lsn) > _options.BlockBytes) FlushBlock();
+        var large = value.Length >= Limits.LargeValueBytes;
+        if (kind == OperationKind.Delete && !value.IsEmpty) ThrowMisuse(key, value.Length);
+        // The block is closed before a large value is written: that has to stand in front of the very block which refers to it.
+        var storedLength = large ? SegmentFormat.LargeReferenceBytes : value.Length;
+        if (_block.EntryCount > 0 && _block.SizeWith(key.Length, shared, storedLength, lsn) > _options.BlockBytes) FlushBlock();
         if (_block.EntryCount == 0)
         {
             // The shortest key above everything before: one byte more than the two have in common.
@@ -106,7 +90,22 @@ internal sealed unsafe class SegmentWriter : IDisposable
             else _separator = key[..(shared + 1)].ToArray();
         }
 
-        _block.Add(key, shared, lsn, tag, stored);
+        if (large)
+        {
+            Span<byte> reference = stackalloc byte[SegmentFormat.LargeReferenceBytes];
+            WriteLargeValue(value, reference);
+            _block.Add(key, shared, lsn, SegmentFormat.TagLargeValue, reference);
+        }
+        else if (kind == OperationKind.Delete)
+        {
+            _block.Add(key, shared, lsn, SegmentFormat.TagTombstone, default);
+            _tombstones++;
+        }
+        else
+        {
+            _block.Add(key, shared, lsn, (uint)value.Length + SegmentFormat.TagInline, value);
+        }
+
         if (_options.BloomBitsPerKey > 0) _hashes.Add(XxHash64.Compute(key));
         if (lsn < _minLsn) _minLsn = lsn;
         if (lsn > _maxLsn) _maxLsn = lsn;
