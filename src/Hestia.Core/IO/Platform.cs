@@ -51,7 +51,7 @@ internal static partial class Platform
     {
         if (OperatingSystem.IsWindows())
         {
-            if (!FlushFileBuffers(handle)) throw new IOException($"FlushFileBuffers failed on '{path}'.", Marshal.GetHRForLastWin32Error());
+            if (!FlushFileBuffers(handle)) throw new SyncFailedException($"FlushFileBuffers failed on '{path}': {Marshal.GetLastPInvokeErrorMessage()}");
             return;
         }
 
@@ -70,7 +70,7 @@ internal static partial class Platform
             }
         }
         while (result != 0 && Marshal.GetLastPInvokeError() == EINTR);
-        if (result != 0) throw LastError($"{(dataOnly ? "fdatasync" : "fsync")} failed on '{path}'");
+        if (result != 0) throw new SyncFailedException($"{(dataOnly ? "fdatasync" : "fsync")} failed on '{path}': {Marshal.GetLastPInvokeErrorMessage()}");
     }
 
     public static void SyncDirectory(string path)
@@ -83,7 +83,7 @@ internal static partial class Platform
         while (result != 0 && Marshal.GetLastPInvokeError() == EINTR);
         if (result == 0) return;
         if (Marshal.GetLastPInvokeError() is EINVAL or ENOTSUP) return; // such file systems (some FUSE) have no directory sync to fail
-        throw LastError($"fsync failed on directory '{path}'");
+        throw new SyncFailedException($"fsync failed on directory '{path}': {Marshal.GetLastPInvokeErrorMessage()}");
     }
 
     /// <summary>Reserves space; where the file system can't, the file is extended (a later write may then find the disk full, and says so).</summary>
