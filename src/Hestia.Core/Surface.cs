@@ -1,5 +1,6 @@
 #pragma warning disable CA1822, IDE0060, CA1801, CA1065, CA2201, CS9113, IDE0290
 using System.Runtime.CompilerServices;
+using Hestia.Core.Locking;
 using Hestia.Core.Segments;
 namespace Hestia.Core
 {
@@ -99,7 +100,6 @@ namespace Hestia.Core
         public void Dispose() => throw new NotImplementedException();
     }
     /// <summary>Who holds the lock, as .lock says.</summary>
-    public sealed record LockOwner(int ProcessId, string Host, string ProcessName, DateTimeOffset Since);
     /// <summary>What can be known of an index without opening it.</summary>
     public sealed record IndexDescription
     {

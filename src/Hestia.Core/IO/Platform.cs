@@ -110,6 +110,8 @@ internal static partial class Platform
         if (OperatingSystem.IsWindows()) return; // inherits the ACL of the directory it was created in
         var mode = File.GetUnixFileMode(model);
         if (!Directory.Exists(path) && Directory.Exists(model)) mode &= ~(UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        // What is peculiar to a shared folder such as /tmp (anyone may write, sticky) is no right anyone was given on what lies in it.
+        mode &= ~(UnixFileMode.OtherWrite | UnixFileMode.StickyBit | UnixFileMode.SetUser);
         File.SetUnixFileMode(path, mode);
         if (geteuid() != 0) return; // only root may give files away, and only what root made needs it
         var (user, group) = OwnerOf(model);
@@ -147,6 +149,10 @@ internal static partial class Platform
         while (!Directory.Exists(current) && Path.GetDirectoryName(current) is { } parent) current = parent;
         return OperatingSystem.IsWindows() ? Path.GetPathRoot(current)! : current;
     }
+
+    /// <summary>A second name for a file; false where it cannot be had (another file system, or one without hard links).</summary>
+    public static bool TryLink(string existing, string newName) =>
+        OperatingSystem.IsWindows() ? CreateHardLinkW(newName, existing, 0) : link(existing, newName) == 0;
 
     private static bool IsTransientOnWindows(Exception e) =>
         OperatingSystem.IsWindows() && (e is IOException && (e.HResult & 0xFFFF) is 32 or 33 or 5 || e is UnauthorizedAccessException && (e.HResult & 0xFFFF) == 5);
@@ -187,6 +193,13 @@ internal static partial class Platform
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int flock(SafeFileHandle descriptor, int operation);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int link(string existing, string newName);
+
+    [LibraryImport("kernel32", SetLastError = true, StringMarshalling = StringMarshalling.Utf16)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    private static partial bool CreateHardLinkW(string newName, string existing, nint securityAttributes);
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int chown(string path, uint user, uint group);
