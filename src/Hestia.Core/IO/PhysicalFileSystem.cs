@@ -15,6 +15,9 @@ internal sealed class PhysicalFileSystem : FileSystem
             FileOpenMode.CreateNew => (FileMode.CreateNew, FileAccess.ReadWrite, FileOptions.None),
             _ => throw new ArgumentOutOfRangeException(nameof(mode)),
         };
+        // Whatever the FileShare, .NET takes a shared flock of its own on Unix: a lock file that somebody holds could not be read.
+        if (!OperatingSystem.IsWindows() && mode is (FileOpenMode.Read or FileOpenMode.ReadSequential) && Path.GetFileName(path.AsSpan()).SequenceEqual(FileNames.Lock))
+            return new PhysicalFile(path, Platform.OpenDescriptor(path, write: false));
         return Platform.Retry(() => new PhysicalFile(path, File.OpenHandle(path, fileMode, access, Platform.ShareAll, options)));
     }
 
@@ -28,13 +31,13 @@ internal sealed class PhysicalFileSystem : FileSystem
 
     public override bool TryRenameFile(string from, string to)
     {
+        if (!OperatingSystem.IsWindows()) return Platform.TryRenameFile(from, to);
         try
         {
-            // Link and unlink on Unix, MoveFileEx without replacing on Windows: both refuse an existing target in one step.
-            Platform.Retry(() => File.Move(from, to, overwrite: false));
+            Platform.Retry(() => File.Move(from, to, overwrite: false)); // MoveFileEx without replacing: one step
             return true;
         }
-        catch (IOException e) when (e is not (FileNotFoundException or DirectoryNotFoundException) && File.Exists(to) && File.Exists(from))
+        catch (IOException) when (File.Exists(to) && File.Exists(from))
         {
             return false;
         }

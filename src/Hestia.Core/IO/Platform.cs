@@ -154,6 +154,26 @@ internal static partial class Platform
     public static bool TryLink(string existing, string newName) =>
         OperatingSystem.IsWindows() ? CreateHardLinkW(newName, existing, 0) : link(existing, newName) == 0;
 
+    /// <summary>
+    /// Renames unless the target exists, by link and unlink: .NET's File.Move without overwriting looks first and then renames, so that of
+    /// several racers two can win. A crash in between leaves both names.
+    /// </summary>
+    [UnsupportedOSPlatform("windows")]
+    public static bool TryRenameFile(string from, string to)
+    {
+        if (link(from, to) != 0)
+        {
+            const int EEXIST = 17;
+            if (Marshal.GetLastPInvokeError() == EEXIST) return false;
+            if (File.Exists(to)) return false;
+            File.Move(from, to, overwrite: false); // no hard links here: as good as it gets
+            return true;
+        }
+
+        File.Delete(from);
+        return true;
+    }
+
     private static bool IsTransientOnWindows(Exception e) =>
         OperatingSystem.IsWindows() && (e is IOException && (e.HResult & 0xFFFF) is 32 or 33 or 5 || e is UnauthorizedAccessException && (e.HResult & 0xFFFF) == 5);
 
