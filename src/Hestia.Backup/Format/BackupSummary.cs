@@ -111,12 +111,13 @@ internal sealed record BackupSummary
     public static BackupSummary ParseHead(ReadOnlySpan<byte> file, out int headBytes)
     {
         headBytes = file.IndexOf((byte)'\n') + 1;
-        if (headBytes <= SealLength) throw new InvalidDataException("it is cut short or no manifest: its first line is not complete.");
-        var head = file[..(headBytes - SealLength)];
+        if (headBytes == 0) throw new InvalidDataException("it is cut short or no manifest: its first line is not complete.");
+        var head = file[..Math.Max(0, headBytes - SealLength)];
         var seal = file[head.Length..headBytes];
-        var sealedWell = seal.StartsWith(SealOpening) && seal.EndsWith(SealEnding);
+        var sealedWell = seal.Length == SealLength && seal.StartsWith(SealOpening) && seal.EndsWith(SealEnding);
         try
         {
+            // The version is looked at before the checksum: a newer one may seal the line in another way.
             byte[] complete = sealedWell ? [.. head, (byte)'}'] : [.. file[..headBytes].TrimEnd(",\n"u8), (byte)'}'];
             var reader = new Utf8JsonReader(complete);
             using var json = JsonDocument.ParseValue(ref reader);
