@@ -37,7 +37,9 @@ public sealed class BackupRepository : IDisposable
     public static BackupRepository Open(string location, CancellationToken cancellationToken = default) =>
         Open(location, FileSystem.Physical, cancellationToken);
 
-    /// <summary>Backs up an open index: flush, pin, copy, unpin; writers go on. It holds exactly the writes up to the LSN it names.</summary>
+    /// <summary>
+    /// Backs up an open index: flush, pin, copy, unpin; writers go on. It holds exactly the writes up to the LSN it names.
+    /// </summary>
     /// <param name="index">An open index.</param>
     /// <param name="options">How; null for the defaults.</param>
     /// <param name="progress">Called from several threads, one at a time, at most ten times a second. Bytes are those to send.</param>
@@ -62,7 +64,9 @@ public sealed class BackupRepository : IDisposable
     /// <param name="options">How; null for the defaults.</param>
     /// <param name="progress">As for an open index.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    /// <exception cref="HestiaException">As for an open index, and all that opening one reports; IndexInUse if somebody has it open.</exception>
+    /// <exception cref="HestiaException">
+    /// As for an open index, and all that opening one reports; IndexInUse if somebody has it open.
+    /// </exception>
     public BackupResult Backup(
         string indexPath,
         BackupOptions? options = null,
@@ -83,7 +87,9 @@ public sealed class BackupRepository : IDisposable
     /// <summary>What a backup of this index would send now, without flushing it.</summary>
     /// <param name="index">An open index.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    /// <exception cref="HestiaException">As <see cref="Backup(HestiaIndex, BackupOptions?, IProgress{WorkProgress}?, CancellationToken)"/>.</exception>
+    /// <exception cref="HestiaException">
+    /// As <see cref="Backup(HestiaIndex, BackupOptions?, IProgress{WorkProgress}?, CancellationToken)"/>.
+    /// </exception>
     public BackupPlan PlanBackup(HestiaIndex index, CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -91,7 +97,9 @@ public sealed class BackupRepository : IDisposable
         return new BackupJob(_context, new BackupOptions(), null, cancellationToken).Plan(index);
     }
 
-    /// <summary>Complete backups, oldest first. One whose manifest is damaged is not among them: <see cref="ListAll"/> names those too.</summary>
+    /// <summary>
+    /// Complete backups, oldest first. One whose manifest is damaged is not among them: <see cref="ListAll"/> names those too.
+    /// </summary>
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="HestiaException">RepositoryNotFound (it went away), IoError, AccessDenied.</exception>
     public IReadOnlyList<BackupInfo> List(CancellationToken cancellationToken = default) => ListAll(cancellationToken).Backups;
@@ -120,11 +128,16 @@ public sealed class BackupRepository : IDisposable
         }
         catch (InvalidDataException e)
         {
-            throw new HestiaException(HestiaErrorCode.BackupDamaged, $"The index.json in backup {backupId} cannot be understood: {e.Message}", backupId, innerException: e);
+            throw new HestiaException(
+                HestiaErrorCode.BackupDamaged, $"The index.json in backup {backupId} cannot be understood: {e.Message}", backupId,
+                innerException: e);
         }
     }
 
-    /// <summary>Verifies one backup: its manifest, and every object's presence and size; deep, every byte. Damage is a finding, not an exception.</summary>
+    /// <summary>
+    /// Verifies one backup: its manifest, and every object's presence and size; deep, every byte. Damage is a finding, not an
+    /// exception.
+    /// </summary>
     /// <param name="backupId">Its id.</param>
     /// <param name="options">How; null for the defaults.</param>
     /// <param name="progress">Reports a deep verification: called from several threads, one at a time, at most ten times a second.</param>
@@ -147,7 +160,8 @@ public sealed class BackupRepository : IDisposable
     /// <param name="options">How; null for the defaults.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="HestiaException">As <see cref="Restore"/>.</exception>
-    public RestorePlan PlanRestore(string backupId, string targetPath, RestoreOptions? options = null, CancellationToken cancellationToken = default)
+    public RestorePlan PlanRestore(
+        string backupId, string targetPath, RestoreOptions? options = null, CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentException.ThrowIfNullOrEmpty(backupId);

@@ -33,7 +33,9 @@ public sealed record BackupVerification
     /// <summary>Whether every byte was hashed.</summary>
     public required bool Deep { get; init; }
 
-    /// <summary>What is wrong: BackupDamaged, ObjectMissing, ObjectDamaged, ObjectUnreadable. File is the object's name in the repository.</summary>
+    /// <summary>
+    /// What is wrong: BackupDamaged, ObjectMissing, ObjectDamaged, ObjectUnreadable. File is the object's name in the repository.
+    /// </summary>
     public required IReadOnlyList<Finding> Findings { get; init; }
 
     /// <summary>How long it took.</summary>

@@ -44,6 +44,8 @@ public sealed record RestoreResult
     /// <summary>How long it took.</summary>
     public required TimeSpan Duration { get; init; }
 
-    /// <summary>What the owner should know, such as ReplacedKept: what was replaced could not be removed and lies beside the index.</summary>
+    /// <summary>
+    /// What the owner should know, such as ReplacedKept: what was replaced could not be removed and lies beside the index.
+    /// </summary>
     public IReadOnlyList<Finding> Findings { get; init; } = [];
 }

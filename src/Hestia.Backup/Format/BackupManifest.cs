@@ -12,7 +12,8 @@ internal readonly record struct BackupSegment(SegmentId Id, long Size, int Level
 /// A whole backup: the summary, the manifest of the index byte for byte, and the segments. One JSON object; docs/repository.md has it to
 /// the byte. Written last, by one conditional creation: where it is, everything it names was there.
 /// </summary>
-internal sealed record BackupManifest(BackupSummary Summary, byte[] IndexManifestBytes, ManifestDocument IndexManifest, IReadOnlyList<BackupSegment> Segments)
+internal sealed record BackupManifest(
+    BackupSummary Summary, byte[] IndexManifestBytes, ManifestDocument IndexManifest, IReadOnlyList<BackupSegment> Segments)
 {
     /// <summary>Larger is not read: the largest manifest of an index in base64, its segments and the head fit.</summary>
     public const int MaxBytes = 32 << 20;
@@ -66,7 +67,8 @@ internal sealed record BackupManifest(BackupSummary Summary, byte[] IndexManifes
             var segments = new List<BackupSegment>(root.GetProperty("segments").GetArrayLength());
             foreach (var element in root.GetProperty("segments").EnumerateArray())
             {
-                if (!SegmentId.TryParse(element.GetProperty("id").GetString(), out var id)) throw new InvalidDataException("it names a segment by something that is no id.");
+                if (!SegmentId.TryParse(element.GetProperty("id").GetString(), out var id))
+                    throw new InvalidDataException("it names a segment by something that is no id.");
                 segments.Add(new BackupSegment(id, element.GetProperty("size").GetInt64(), element.GetProperty("level").GetInt32()));
             }
 
@@ -83,12 +85,14 @@ internal sealed record BackupManifest(BackupSummary Summary, byte[] IndexManifes
     /// <summary>Checksums only prove that nothing changed since it was written; this proves that it was written right.</summary>
     private static void Agree(BackupSummary summary, ManifestDocument index, List<BackupSegment> segments)
     {
-        var agree = summary.IndexId == index.IndexId && summary.Lsn == index.Checkpoint && summary.Segments == segments.Count && segments.Count == index.Segments.Count;
+        var agree = summary.IndexId == index.IndexId && summary.Lsn == index.Checkpoint && summary.Segments == segments.Count
+            && segments.Count == index.Segments.Count;
         var seen = new HashSet<SegmentId>();
         for (var i = 0; agree && i < segments.Count; i++)
         {
             var expected = index.Segments[i];
-            agree = seen.Add(expected.Id) && segments[i] == new BackupSegment(expected.Id, expected.Size, expected.Level) && expected.Size >= 0;
+            agree = seen.Add(expected.Id) && segments[i] == new BackupSegment(expected.Id, expected.Size, expected.Level)
+                && expected.Size >= 0;
         }
 
         if (!agree) throw new InvalidDataException("its parts contradict each other.");

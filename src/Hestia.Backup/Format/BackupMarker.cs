@@ -27,13 +27,15 @@ internal sealed class BackupMarker : IDisposable
     public string BackupId { get; }
 
     /// <summary>Marks a backup under an id that no other running backup has.</summary>
-    public static BackupMarker Write(RepositoryStore store, TimeProvider clock, DateTimeOffset started, Guid indexId, CancellationToken cancellationToken)
+    public static BackupMarker Write(
+        RepositoryStore store, TimeProvider clock, DateTimeOffset started, Guid indexId, CancellationToken cancellationToken)
     {
         while (true)
         {
             var id = RepositoryNames.NewBackupId(started);
             var name = RepositoryNames.BackupMarker(id);
-            if (store.TryCreate(name, Content(LockOwner.Current(clock), id, indexId), cancellationToken)) return new BackupMarker(store, name, id);
+            if (store.TryCreate(name, Content(LockOwner.Current(clock), id, indexId), cancellationToken))
+                return new BackupMarker(store, name, id);
         }
     }
 

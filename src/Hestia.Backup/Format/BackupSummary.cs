@@ -125,7 +125,8 @@ internal sealed record BackupSummary
             FormatVersions.Check(root, Magic, Version, "the manifest");
             if (!sealedWell) throw new InvalidDataException("its first line has no checksum.");
             var hash = Encoding.ASCII.GetBytes(Convert.ToHexString(SHA256.HashData(head)).ToLowerInvariant());
-            if (!seal.Slice(SealOpening.Length, hash.Length).SequenceEqual(hash)) throw new InvalidDataException("its first line does not match its checksum.");
+            if (!seal.Slice(SealOpening.Length, hash.Length).SequenceEqual(hash))
+                throw new InvalidDataException("its first line does not match its checksum.");
             return new BackupSummary
             {
                 BackupId = root.GetProperty("id").GetString()!,

@@ -44,7 +44,8 @@ internal sealed record RepositoryDescriptor(Guid Id, DateTimeOffset Created)
             var root = json.RootElement;
             FormatVersions.Check(root, Magic, Version, RepositoryNames.Descriptor);
             SelfChecksum.Verify(bytes, RepositoryNames.Descriptor);
-            if (root.GetProperty("encryption").ValueKind != JsonValueKind.Null) throw FormatVersions.UnknownFeature(RepositoryNames.Descriptor, "encryption");
+            if (root.GetProperty("encryption").ValueKind != JsonValueKind.Null)
+                throw FormatVersions.UnknownFeature(RepositoryNames.Descriptor, "encryption");
             return new RepositoryDescriptor(root.GetProperty("id").GetGuid(), FormatVersions.Time(root.GetProperty("created")));
         }
         catch (Exception e) when (FormatVersions.IsParseFailure(e))
@@ -82,9 +83,11 @@ internal static class FormatVersions
         name,
         "Use the newer version of Hestia that wrote it.");
 
-    public static DateTimeOffset Time(JsonElement element) => new(DateTime.SpecifyKind(element.GetDateTime(), DateTimeKind.Utc), TimeSpan.Zero);
+    public static DateTimeOffset Time(JsonElement element) =>
+        new(DateTime.SpecifyKind(element.GetDateTime(), DateTimeKind.Utc), TimeSpan.Zero);
 
     /// <summary>What JsonDocument and JsonElement throw when a file is not what it should be.</summary>
     public static bool IsParseFailure(Exception e) =>
-        e is JsonException or KeyNotFoundException or FormatException or InvalidOperationException or ArgumentException or OverflowException;
+        e is JsonException or KeyNotFoundException or FormatException or InvalidOperationException or ArgumentException
+            or OverflowException;
 }

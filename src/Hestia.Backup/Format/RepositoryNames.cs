@@ -36,17 +36,22 @@ internal static class RepositoryNames
     public static bool IsBackupMarker(string name) => name.StartsWith(BackupMarkers, StringComparison.Ordinal);
 
     /// <summary><c>bk-2026-04-15T03-00-00Z-7f3a91</c>: the second it began, UTC, and six random hexadecimal digits.</summary>
-    public static string NewBackupId(DateTimeOffset started) =>
-        $"{IdPrefix}{started.UtcDateTime.ToString(IdTime, CultureInfo.InvariantCulture)}-{Convert.ToHexString(RandomNumberGenerator.GetBytes(3)).ToLowerInvariant()}";
+    public static string NewBackupId(DateTimeOffset started)
+    {
+        var random = Convert.ToHexString(RandomNumberGenerator.GetBytes(3)).ToLowerInvariant();
+        return $"{IdPrefix}{started.UtcDateTime.ToString(IdTime, CultureInfo.InvariantCulture)}-{random}";
+    }
 
     /// <summary>Whether a text has the form of an id: 4 to 16 random digits are taken.</summary>
     public static bool IsBackupId(string id)
     {
         var random = id.Length - IdPrefix.Length - IdTimeLength - 1;
-        if (random is < MinSuffix or > MaxSuffix || !id.StartsWith(IdPrefix, StringComparison.Ordinal) || id[IdPrefix.Length + IdTimeLength] != '-') return false;
+        if (random is < MinSuffix or > MaxSuffix || !id.StartsWith(IdPrefix, StringComparison.Ordinal)
+            || id[IdPrefix.Length + IdTimeLength] != '-') return false;
         foreach (var c in id.AsSpan(id.Length - random))
             if (!char.IsAsciiHexDigitLower(c)) return false;
-        return DateTime.TryParseExact(id.AsSpan(IdPrefix.Length, IdTimeLength), IdTime, CultureInfo.InvariantCulture, DateTimeStyles.None, out _);
+        return DateTime.TryParseExact(
+            id.AsSpan(IdPrefix.Length, IdTimeLength), IdTime, CultureInfo.InvariantCulture, DateTimeStyles.None, out _);
     }
 
     /// <summary>Takes the name of a backup's manifest apart; false for anything else.</summary>
@@ -54,7 +59,8 @@ internal static class RepositoryNames
     {
         indexId = default;
         backupId = "";
-        if (!name.StartsWith(Backups, StringComparison.Ordinal) || !name.EndsWith(ManifestExtension, StringComparison.Ordinal)) return false;
+        if (!name.StartsWith(Backups, StringComparison.Ordinal) || !name.EndsWith(ManifestExtension, StringComparison.Ordinal))
+            return false;
         var rest = name.AsSpan(Backups.Length, name.Length - Backups.Length - ManifestExtension.Length);
         var slash = rest.IndexOf('/');
         if (slash < 0 || !Guid.TryParseExact(rest[..slash], "d", out indexId)) return false;

@@ -31,8 +31,12 @@ internal sealed class BackupCatalog(RepositoryContext repository)
                 catch (Exception e) when (e is InvalidDataException or HestiaException { Code: HestiaErrorCode.FormatTooNew })
                 {
                     var finding = e is HestiaException
-                        ? new Finding(FindingSeverity.Warning, nameof(HestiaErrorCode.FormatTooNew), $"Backup {entry.BackupId}: {e.Message}", entry.Name)
-                        : new Finding(FindingSeverity.Error, nameof(HestiaErrorCode.BackupDamaged), $"The manifest of backup {entry.BackupId} is damaged: {e.Message}", entry.Name);
+                        ? new Finding(
+                            FindingSeverity.Warning, nameof(HestiaErrorCode.FormatTooNew), $"Backup {entry.BackupId}: {e.Message}",
+                            entry.Name)
+                        : new Finding(
+                            FindingSeverity.Error, nameof(HestiaErrorCode.BackupDamaged),
+                            $"The manifest of backup {entry.BackupId} is damaged: {e.Message}", entry.Name);
                     lock (backups) findings.Add(finding);
                 }
             },
@@ -65,7 +69,8 @@ internal sealed class BackupCatalog(RepositoryContext repository)
         var entry = Find(backupId, cancellationToken);
         try
         {
-            var bytes = repository.Store.ReadAll(entry.Name, BackupManifest.MaxBytes, cancellationToken) ?? throw NotFound(backupId, cancellationToken);
+            var bytes = repository.Store.ReadAll(entry.Name, BackupManifest.MaxBytes, cancellationToken)
+                ?? throw NotFound(backupId, cancellationToken);
             var manifest = BackupManifest.Parse(bytes);
             Match(entry, manifest.Summary);
             return manifest;
@@ -80,10 +85,12 @@ internal sealed class BackupCatalog(RepositoryContext repository)
     {
         using var reader = repository.Store.OpenRead(entry.Name, 0, cancellationToken);
         if (reader is null) return null;
-        if (reader.Length > BackupManifest.MaxBytes) throw new InvalidDataException($"it is {reader.Length:N0} bytes long, which no manifest is.");
+        if (reader.Length > BackupManifest.MaxBytes)
+            throw new InvalidDataException($"it is {reader.Length:N0} bytes long, which no manifest is.");
         var buffer = new byte[Math.Min(FirstRead, reader.Length)];
         var length = reader.ReadFull(buffer);
-        while (Array.IndexOf(buffer, (byte)'\n', 0, length) < 0 && length == buffer.Length && length < Math.Min(BackupSummary.MaxHeadBytes, reader.Length))
+        while (Array.IndexOf(buffer, (byte)'\n', 0, length) < 0 && length == buffer.Length
+            && length < Math.Min(BackupSummary.MaxHeadBytes, reader.Length))
         {
             Array.Resize(ref buffer, (int)Math.Min(4L * buffer.Length, reader.Length));
             length += reader.ReadFull(buffer.AsSpan(length));
@@ -106,7 +113,8 @@ internal sealed class BackupCatalog(RepositoryContext repository)
     {
         var entries = new List<Entry>();
         foreach (var item in repository.Store.List(RepositoryNames.Backups, cancellationToken))
-            if (RepositoryNames.TryParseBackup(item.Name, out var indexId, out var backupId)) entries.Add(new Entry(item.Name, indexId, backupId, item.Size));
+            if (RepositoryNames.TryParseBackup(item.Name, out var indexId, out var backupId))
+                entries.Add(new Entry(item.Name, indexId, backupId, item.Size));
         return entries;
     }
 

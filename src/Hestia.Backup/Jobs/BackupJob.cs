@@ -12,12 +12,13 @@ namespace Hestia.Backup.Jobs;
 /// look, so that whoever deletes objects sees it; everything named is durable before the manifest that names it; and what was
 /// there at the first look is looked at again after publishing, and sent again while the pin still holds it.
 /// </summary>
-internal sealed class BackupJob(RepositoryContext repository, BackupOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
+internal sealed class BackupJob(
+    RepositoryContext repository, BackupOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
 {
     private const int RecheckRounds = 3;
 
     private static readonly string s_tool =
-        "Hestia " + (typeof(BackupJob).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown");
+        "Hestia " + typeof(BackupJob).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
 
     private readonly int _parallelism = RepositoryContext.CheckParallelism(options.Parallelism);
 
@@ -107,7 +108,9 @@ internal sealed class BackupJob(RepositoryContext repository, BackupOptions opti
         }
         catch (InvalidDataException e)
         {
-            throw new HestiaException(HestiaErrorCode.SourceDamaged, $"The pinned manifest of '{path}' cannot be understood: {e.Message}", path, innerException: e);
+            throw new HestiaException(
+                HestiaErrorCode.SourceDamaged, $"The pinned manifest of '{path}' cannot be understood: {e.Message}", path,
+                innerException: e);
         }
     }
 
@@ -168,11 +171,13 @@ internal sealed class BackupJob(RepositoryContext repository, BackupOptions opti
     private BackupSummary Publish(BackupSummary summary, IndexPin pin, ManifestDocument document)
     {
         var segments = new BackupSegment[document.Segments.Count];
-        for (var i = 0; i < segments.Length; i++) segments[i] = new BackupSegment(document.Segments[i].Id, document.Segments[i].Size, document.Segments[i].Level);
+        for (var i = 0; i < segments.Length; i++)
+            segments[i] = new BackupSegment(document.Segments[i].Id, document.Segments[i].Size, document.Segments[i].Level);
         while (true)
         {
             var bytes = BackupManifest.Serialize(summary, pin.ManifestBytes.Span, segments);
-            if (repository.Store.TryCreate(RepositoryNames.Backup(summary.IndexId, summary.BackupId), bytes, cancellationToken)) return summary;
+            if (repository.Store.TryCreate(RepositoryNames.Backup(summary.IndexId, summary.BackupId), bytes, cancellationToken))
+                return summary;
             summary = summary with { BackupId = RepositoryNames.NewBackupId(summary.Started) };
         }
     }

@@ -13,7 +13,8 @@ namespace Hestia.Backup.Jobs;
 /// One restore: claim the place, look at every object, stage, verify every byte, open and check through the engine, swap. The target
 /// changes only in the swap.
 /// </summary>
-internal sealed class RestoreJob(RepositoryContext repository, RestoreOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
+internal sealed class RestoreJob(
+    RepositoryContext repository, RestoreOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
 {
     private const int CopyBytes = 1 << 20;
 
@@ -116,7 +117,8 @@ internal sealed class RestoreJob(RepositoryContext repository, RestoreOptions op
         {
             throw new HestiaException(
                 HestiaErrorCode.BackupDamaged,
-                $"What backup {manifest.Summary.BackupId} holds does not pass the check of an index, although every object is as it was written: {report.Findings[0].Message}",
+                $"Every object of backup {manifest.Summary.BackupId} is as it was written, and yet the index does not pass its check: "
+                + report.Findings[0].Message,
                 manifest.Summary.BackupId,
                 "Nothing was replaced. Restore an earlier backup.");
         }
@@ -133,14 +135,17 @@ internal sealed class RestoreJob(RepositoryContext repository, RestoreOptions op
         var bytes = 0L;
         foreach (var segment in manifest.Segments)
         {
-            if (target.State == TargetState.Index && _files.FileLength(SegmentPath(target.Path, segment.Id)) == segment.Size) local.Add(segment.Id);
+            if (target.State == TargetState.Index && _files.FileLength(SegmentPath(target.Path, segment.Id)) == segment.Size)
+                local.Add(segment.Id);
             else bytes += segment.Size;
         }
 
         return (local, bytes);
     }
 
-    /// <summary>Takes over a segment of the index that is replaced, if its bytes are what its name says: a second name for the file, or a copy.</summary>
+    /// <summary>
+    /// Takes over a segment of the index that is replaced, if its bytes are what its name says: a second name for the file, or a copy.
+    /// </summary>
     private bool TryReuse(ManifestSegment segment, RestoreTarget target, ProgressMeter meter, CancellationToken token)
     {
         var source = SegmentPath(target.Path, segment.Id);
@@ -149,7 +154,7 @@ internal sealed class RestoreJob(RepositoryContext repository, RestoreOptions op
         try
         {
             using var file = _files.Open(source, FileOpenMode.ReadSequential);
-            if (CopyVerified((offset, buffer) => file.Read(offset, buffer), null, segment, n => { before += n; meter.AddBytes(n); }, token) is null)
+            if (CopyVerified(file.Read, null, segment, Count, token) is null)
             {
                 if (_files.TryLink(source, destination))
                 {
@@ -158,7 +163,7 @@ internal sealed class RestoreJob(RepositoryContext repository, RestoreOptions op
                 }
 
                 using var copy = _files.Open(destination, FileOpenMode.CreateNew);
-                if (CopyVerified((offset, buffer) => file.Read(offset, buffer), copy, segment, static _ => { }, token) is null)
+                if (CopyVerified(file.Read, copy, segment, static _ => { }, token) is null)
                 {
                     copy.Sync();
                     return true;
@@ -173,6 +178,12 @@ internal sealed class RestoreJob(RepositoryContext repository, RestoreOptions op
         meter.AddBytes(-before);
         _files.DeleteFile(destination);
         return false;
+
+        void Count(long bytes)
+        {
+            before += bytes;
+            meter.AddBytes(bytes);
+        }
     }
 
     private void Fetch(ManifestSegment segment, RestoreTarget target, ProgressMeter meter, CancellationToken token)
@@ -183,7 +194,8 @@ internal sealed class RestoreJob(RepositoryContext repository, RestoreOptions op
         try
         {
             using var file = _files.Open(path, FileOpenMode.CreateNew);
-            if (CopyVerified((_, buffer) => reader.Read(buffer), file, segment, meter.AddBytes, token) is { } wrong) throw Damaged(name, wrong);
+            if (CopyVerified((_, buffer) => reader.Read(buffer), file, segment, meter.AddBytes, token) is { } wrong)
+                throw Damaged(name, wrong);
             file.Sync();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -197,8 +209,12 @@ internal sealed class RestoreJob(RepositoryContext repository, RestoreOptions op
 
     private delegate int ReadAt(long offset, Span<byte> buffer);
 
-    /// <summary>Reads to the end, hashes, and writes where <paramref name="destination"/> is given; null if name and bytes agree, else what is wrong.</summary>
-    private static string? CopyVerified(ReadAt read, StorageFile? destination, ManifestSegment segment, Action<long> progress, CancellationToken token)
+    /// <summary>
+    /// Reads to the end, hashes, and writes where <paramref name="destination"/> is given; null if name and bytes agree, else what is
+    /// wrong.
+    /// </summary>
+    private static string? CopyVerified(
+        ReadAt read, StorageFile? destination, ManifestSegment segment, Action<long> progress, CancellationToken token)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = ArrayPool<byte>.Shared.Rent(CopyBytes);
@@ -223,10 +239,15 @@ internal sealed class RestoreJob(RepositoryContext repository, RestoreOptions op
 
         Span<byte> result = stackalloc byte[SegmentId.Size];
         hash.GetHashAndReset(result);
-        return new SegmentId(result) == segment.Id ? null : $"does not hold what was written into it: its SHA-256 is {new SegmentId(result)}";
+        return new SegmentId(result) == segment.Id
+            ? null
+            : $"does not hold what was written into it: its SHA-256 is {new SegmentId(result)}";
     }
 
-    /// <summary>Before anything is fetched: every object is there and has its size. Objects of reused segments too, as those may turn out damaged.</summary>
+    /// <summary>
+    /// Before anything is fetched: every object is there and has its size. Objects of reused segments too, as those may turn out
+    /// damaged.
+    /// </summary>
     private void RefuseIncomplete(BackupManifest manifest)
     {
         var ids = new SegmentId[manifest.Segments.Count];
@@ -236,7 +257,8 @@ internal sealed class RestoreJob(RepositoryContext repository, RestoreOptions op
         {
             var name = repository.ObjectName(ids[i]);
             if (sizes[i] < 0) throw Missing(name);
-            if (sizes[i] != manifest.Segments[i].Size) throw Damaged(name, $"is {sizes[i]:N0} bytes long instead of {manifest.Segments[i].Size:N0}");
+            if (sizes[i] != manifest.Segments[i].Size)
+                throw Damaged(name, $"is {sizes[i]:N0} bytes long instead of {manifest.Segments[i].Size:N0}");
         }
     }
 
@@ -273,7 +295,8 @@ internal sealed class RestoreJob(RepositoryContext repository, RestoreOptions op
             "Restore to another folder.");
     }
 
-    private static string SegmentPath(string index, SegmentId id) => Path.Combine(index, FileNames.Segments, id + FileNames.SegmentExtension);
+    private static string SegmentPath(string index, SegmentId id) =>
+        Path.Combine(index, FileNames.Segments, id + FileNames.SegmentExtension);
 
     private HestiaException Missing(string name) => new(
         HestiaErrorCode.ObjectMissing,

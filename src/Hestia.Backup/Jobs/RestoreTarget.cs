@@ -40,9 +40,12 @@ internal sealed class RestoreTarget : IDisposable
         _name = System.IO.Path.GetFileName(Path);
         _parent = System.IO.Path.GetDirectoryName(Path) ?? "";
         if (_name.Length == 0 || _parent.Length == 0)
-            throw new HestiaException(HestiaErrorCode.InvalidOption, $"'{Path}' is the root of a file system.", Path, "Restore into a folder below it.");
+            throw new HestiaException(
+                HestiaErrorCode.InvalidOption, $"'{Path}' is the root of a file system.", Path, "Restore into a folder below it.");
         if (!files.DirectoryExists(_parent))
-            throw new HestiaException(HestiaErrorCode.PathNotFound, $"There is no folder '{_parent}' to restore into.", _parent, "Create it, or mount it, first.");
+            throw new HestiaException(
+                HestiaErrorCode.PathNotFound, $"There is no folder '{_parent}' to restore into.", _parent,
+                "Create it, or mount it, first.");
     }
 
     public string Path { get; }
@@ -61,11 +64,14 @@ internal sealed class RestoreTarget : IDisposable
         // A dead restore's half swap is put right by the next Claim; until then the index is where that left it.
         if (!files.DirectoryExists(target.Path) && target.FindHalfSwapped() is not null) target.State = Replaceable(target.Path, force);
         else target.State = target.Look(force);
-        if (target.State == TargetState.Index && files.DirectoryExists(target.Path)) IndexLock.TakeShared(files, target.Path)?.Dispose(); // names who is in the way
+        // Says who is in the way.
+        if (target.State == TargetState.Index && files.DirectoryExists(target.Path)) IndexLock.TakeShared(files, target.Path)?.Dispose();
         return target;
     }
 
-    /// <summary>Takes a place for a restore: its lock, the lock of an index that is there, and puts right what a dead restore left.</summary>
+    /// <summary>
+    /// Takes a place for a restore: its lock, the lock of an index that is there, and puts right what a dead restore left.
+    /// </summary>
     /// <exception cref="HestiaException">TargetNotEmpty, IndexExists, IndexInUse, PathNotFound, LockUnsupported, AccessDenied.</exception>
     public static RestoreTarget Claim(FileSystem files, string path, bool force)
     {
@@ -217,17 +223,21 @@ internal sealed class RestoreTarget : IDisposable
         }
         catch (NotSupportedException e)
         {
-            throw new HestiaException(HestiaErrorCode.LockUnsupported, $"The file system of '{_parent}' has no file locks.", _parent, "Restore to a local file system.", e);
+            throw new HestiaException(
+                HestiaErrorCode.LockUnsupported, $"The file system of '{_parent}' has no file locks.", _parent,
+                "Restore to a local file system.", e);
         }
 
         if (_placeLock is null)
-            throw new HestiaException(HestiaErrorCode.IndexInUse, $"Another restore to '{Path}' is running.", Path, "Wait until it has ended.");
+            throw new HestiaException(
+                HestiaErrorCode.IndexInUse, $"Another restore to '{Path}' is running.", Path, "Wait until it has ended.");
     }
 
     private TargetState Look(bool force)
     {
         if (_files.FileExists(Path))
-            throw new HestiaException(HestiaErrorCode.TargetNotEmpty, $"'{Path}' is a file.", Path, "Restore into a folder that is empty or not there.");
+            throw new HestiaException(
+                HestiaErrorCode.TargetNotEmpty, $"'{Path}' is a file.", Path, "Restore into a folder that is empty or not there.");
         if (!_files.DirectoryExists(Path)) return TargetState.Missing;
         if (_files.IsMountPoint(Path))
         {
@@ -259,7 +269,9 @@ internal sealed class RestoreTarget : IDisposable
             path,
             "Restore to another folder, or replace it with -Force.");
 
-    /// <summary>An index.json that can be read, or one that cannot beside manifests of ours: a damaged index is what restores are for.</summary>
+    /// <summary>
+    /// An index.json that can be read, or one that cannot beside manifests of ours: a damaged index is what restores are for.
+    /// </summary>
     private bool LooksLikeIndex(string path)
     {
         try
@@ -309,7 +321,8 @@ internal sealed class RestoreTarget : IDisposable
         var prefix = _name + part;
         foreach (var entry in _files.List(_parent))
         {
-            if (!entry.IsDirectory || entry.Name.Length != prefix.Length + IdDigits || !entry.Name.StartsWith(prefix, StringComparison.Ordinal)) continue;
+            if (!entry.IsDirectory || entry.Name.Length != prefix.Length + IdDigits
+                || !entry.Name.StartsWith(prefix, StringComparison.Ordinal)) continue;
             var id = entry.Name[prefix.Length..];
             var isId = true;
             foreach (var c in id) isId &= char.IsAsciiHexDigitLower(c);
@@ -360,7 +373,8 @@ internal sealed class RestoreTarget : IDisposable
             var rest = _files.List(folder);
             foreach (var entry in rest)
             {
-                if (!entry.IsDirectory && (entry.Name == FileNames.Lock || entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal)))
+                if (!entry.IsDirectory
+                    && (entry.Name == FileNames.Lock || entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal)))
                     _files.DeleteFile(System.IO.Path.Combine(folder, entry.Name));
             }
 

@@ -71,7 +71,8 @@ internal sealed class SegmentContent : ObjectContent
         Span<byte> hash = stackalloc byte[SegmentId.Size];
         _hash.GetHashAndReset(hash);
         if (_offset != Length) throw Damaged(_file.Path, $"ended after {_offset:N0} bytes instead of {Length:N0}");
-        if (new SegmentId(hash) != _id) throw Damaged(_file.Path, $"does not hold what was written into it: its SHA-256 is {new SegmentId(hash)}");
+        if (new SegmentId(hash) != _id)
+            throw Damaged(_file.Path, $"does not hold what was written into it: its SHA-256 is {new SegmentId(hash)}");
     }
 
     protected override void Dispose(bool disposing)

@@ -9,7 +9,8 @@ using Hestia.Core.Segments;
 namespace Hestia.Backup.Jobs;
 
 /// <summary>Verifies one backup: every object is there and has its size; deep, every byte is read and hashed.</summary>
-internal sealed class VerifyJob(RepositoryContext repository, VerifyOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
+internal sealed class VerifyJob(
+    RepositoryContext repository, VerifyOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
 {
     /// <summary>Small enough to stay in the processor's cache between the read and the hash.</summary>
     private const int ReadBytes = 256 << 10;
@@ -29,7 +30,8 @@ internal sealed class VerifyJob(RepositoryContext repository, VerifyOptions opti
         }
         catch (HestiaException e) when (e.Code == HestiaErrorCode.BackupDamaged)
         {
-            _findings.Add(new Finding(FindingSeverity.Error, nameof(HestiaErrorCode.BackupDamaged), e.Message, RepositoryNames.Backup(summary.IndexId, backupId)));
+            var name = RepositoryNames.Backup(summary.IndexId, backupId);
+            _findings.Add(new Finding(FindingSeverity.Error, nameof(HestiaErrorCode.BackupDamaged), e.Message, name));
             return Result(summary, 0, 0, begun);
         }
 
@@ -41,7 +43,8 @@ internal sealed class VerifyJob(RepositoryContext repository, VerifyOptions opti
         for (var i = 0; i < sizes.Length; i++)
         {
             if (sizes[i] < 0) Add(nameof(HestiaErrorCode.ObjectMissing), segments[i], "is missing");
-            else if (sizes[i] != segments[i].Size) Add(nameof(HestiaErrorCode.ObjectDamaged), segments[i], $"is {sizes[i]:N0} bytes long instead of {segments[i].Size:N0}");
+            else if (sizes[i] != segments[i].Size)
+                Add(nameof(HestiaErrorCode.ObjectDamaged), segments[i], $"is {sizes[i]:N0} bytes long instead of {segments[i].Size:N0}");
             else sound.Add(segments[i]);
         }
 
@@ -107,7 +110,9 @@ internal sealed class VerifyJob(RepositoryContext repository, VerifyOptions opti
 
         Span<byte> result = stackalloc byte[SegmentId.Size];
         hash.GetHashAndReset(result);
-        return new SegmentId(result) == segment.Id ? null : (nameof(HestiaErrorCode.ObjectDamaged), $"does not hold what was written into it: its SHA-256 is {new SegmentId(result)}");
+        return new SegmentId(result) == segment.Id
+            ? null
+            : (nameof(HestiaErrorCode.ObjectDamaged), $"does not hold what was written into it: its SHA-256 is {new SegmentId(result)}");
     }
 
     private void Add(string code, ManifestSegment segment, string what)

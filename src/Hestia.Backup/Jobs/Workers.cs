@@ -11,7 +11,8 @@ internal static class Workers
     /// Does <paramref name="work"/> for every item, in order, several at once; returns when no call runs any more. The first failure
     /// stops the rest (their token is cancelled) and is thrown as it was.
     /// </summary>
-    public static void Run<T>(IReadOnlyList<T> items, int parallelism, Action<T, CancellationToken> work, CancellationToken cancellationToken)
+    public static void Run<T>(
+        IReadOnlyList<T> items, int parallelism, Action<T, CancellationToken> work, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -34,7 +35,8 @@ internal static class Workers
         {
             try
             {
-                while (!stop.IsCancellationRequested && Interlocked.Increment(ref next) is var i && i < items.Count) work(items[i], stop.Token);
+                while (!stop.IsCancellationRequested && Interlocked.Increment(ref next) is var i && i < items.Count)
+                    work(items[i], stop.Token);
             }
             catch (Exception e)
             {

@@ -37,12 +37,15 @@ internal sealed class DirectoryStore : RepositoryStore
     public void CreateRoot()
     {
         if (_files.FileExists(_root))
-            throw new HestiaException(HestiaErrorCode.TargetNotEmpty, $"'{_root}' is a file.", _root, "Choose a folder that is empty or not there.");
+            throw new HestiaException(
+                HestiaErrorCode.TargetNotEmpty, $"'{_root}' is a file.", _root, "Choose a folder that is empty or not there.");
         var parent = Path.GetDirectoryName(_root);
         if (!_files.DirectoryExists(_root))
         {
             if (parent is null || !_files.DirectoryExists(parent))
-                throw new HestiaException(HestiaErrorCode.PathNotFound, $"There is no folder '{parent}' to make a repository in.", parent, "Create it, or mount it, first.");
+                throw new HestiaException(
+                    HestiaErrorCode.PathNotFound, $"There is no folder '{parent}' to make a repository in.", parent,
+                    "Create it, or mount it, first.");
             Guard(_root, "creating", () =>
             {
                 _files.CreateDirectory(_root);
@@ -81,9 +84,11 @@ internal sealed class DirectoryStore : RepositoryStore
                 if (!IsName(name)) continue; // somebody else's; none of our names looks like that
                 if (entry.IsDirectory)
                 {
-                    if (name.StartsWith(prefix, StringComparison.Ordinal) || prefix.StartsWith(name + "/", StringComparison.Ordinal)) pending.Push(name);
+                    if (name.StartsWith(prefix, StringComparison.Ordinal) || prefix.StartsWith(name + "/", StringComparison.Ordinal))
+                        pending.Push(name);
                 }
-                else if (name.StartsWith(prefix, StringComparison.Ordinal) && !entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal))
+                else if (name.StartsWith(prefix, StringComparison.Ordinal)
+                    && !entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal))
                 {
                     yield return new StoredItem(name, entry.Length, entry.LastWriteTimeUtc);
                 }
@@ -181,7 +186,8 @@ internal sealed class DirectoryStore : RepositoryStore
     {
         var folders = new HashSet<string>(StringComparer.Ordinal);
         foreach (var name in names)
-            for (var folder = Path.GetDirectoryName(PathOf(name))!; folders.Add(folder) && folder != _root;) folder = Path.GetDirectoryName(folder)!;
+            for (var folder = Path.GetDirectoryName(PathOf(name))!; folders.Add(folder) && folder != _root;)
+                folder = Path.GetDirectoryName(folder)!;
         foreach (var folder in folders)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -237,7 +243,9 @@ internal sealed class DirectoryStore : RepositoryStore
         return inner.Equals(outer, comparison) || inner.StartsWith(folder, comparison);
     }
 
-    /// <summary>Removes what transfers left that died more than a day ago. Ages by the clock of the store: our own file was written just now.</summary>
+    /// <summary>
+    /// Removes what transfers left that died more than a day ago. Ages by the clock of the store: our own file was written just now.
+    /// </summary>
     private void Sweep(string folder, string ourOwn)
     {
         var entries = _files.List(folder);
@@ -324,7 +332,8 @@ internal sealed class DirectoryStore : RepositoryStore
 
     private static bool IsName(string name)
     {
-        if (name.Length == 0 || name[0] == '/' || name.Contains("//", StringComparison.Ordinal) || name.Contains("..", StringComparison.Ordinal)) return false;
+        if (name.Length == 0 || name[0] == '/' || name.Contains("//", StringComparison.Ordinal)
+            || name.Contains("..", StringComparison.Ordinal)) return false;
         foreach (var c in name)
             if (!char.IsAsciiLetterLower(c) && !char.IsAsciiDigit(c) && c is not ('/' or '.' or '-' or 'T' or 'Z')) return false;
         return true;

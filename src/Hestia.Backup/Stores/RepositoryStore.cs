@@ -28,7 +28,9 @@ internal abstract class RepositoryStore : IDisposable
     /// </summary>
     public abstract void GetSizes(ReadOnlySpan<string> names, Span<long> sizes, CancellationToken cancellationToken);
 
-    /// <summary>Stores a small item unless the name is taken; durable when it returns true. Of several that race exactly one gets true.</summary>
+    /// <summary>
+    /// Stores a small item unless the name is taken; durable when it returns true. Of several that race exactly one gets true.
+    /// </summary>
     public abstract bool TryCreate(string name, ReadOnlySpan<byte> content, CancellationToken cancellationToken);
 
     /// <summary>
@@ -82,7 +84,8 @@ internal abstract class RepositoryStore : IDisposable
     {
         using var reader = OpenRead(name, 0, cancellationToken);
         if (reader is null) return null;
-        if (reader.Length > maxBytes) throw new InvalidDataException($"it is {reader.Length:N0} bytes long; at most {maxBytes:N0} are expected there.");
+        if (reader.Length > maxBytes)
+            throw new InvalidDataException($"it is {reader.Length:N0} bytes long; at most {maxBytes:N0} are expected there.");
         var bytes = new byte[reader.Length];
         var read = reader.ReadFull(bytes);
         return read == bytes.Length ? bytes : bytes[..read];

@@ -29,11 +29,14 @@ public sealed class BackupCatalogTests : IDisposable
         _fixture.Put(First, 1);
         _fixture.Put(Second, 1);
         _fixture.Put(Third, 1);
-        var e = Assert.Throws<HestiaException>(() => Repository.Get("bk-2026-04-15T03-00-00Z-bbbb23", TestContext.Current.CancellationToken));
+        var e = Assert.Throws<HestiaException>(
+            () => Repository.Get("bk-2026-04-15T03-00-00Z-bbbb23", TestContext.Current.CancellationToken));
         Assert.Equal(HestiaErrorCode.BackupNotFound, e.Code);
         Assert.Contains(_fixture.Path, e.Message, StringComparison.Ordinal);
         Assert.Contains($"{Second}, {First}, {Third}", e.Message, StringComparison.Ordinal);
-        Assert.Equal(HestiaErrorCode.BackupNotFound, Assert.Throws<HestiaException>(() => Repository.Get("../../etc", TestContext.Current.CancellationToken)).Code);
+        Assert.Equal(
+            HestiaErrorCode.BackupNotFound,
+            Assert.Throws<HestiaException>(() => Repository.Get("../../etc", TestContext.Current.CancellationToken)).Code);
     }
 
     [Fact]
@@ -52,8 +55,12 @@ public sealed class BackupCatalogTests : IDisposable
         Assert.Equal([First], listing.Backups.Select(b => b.BackupId));
         Assert.Equal(2, listing.Findings.Count);
         Assert.All(listing.Findings, f => Assert.Equal("BackupDamaged", f.Code));
-        Assert.Contains(listing.Findings, f => f.Message.Contains(Second, StringComparison.Ordinal) && f.File!.EndsWith(Second + ".json", StringComparison.Ordinal));
-        Assert.Equal(HestiaErrorCode.BackupDamaged, Assert.Throws<HestiaException>(() => Repository.Get(Second, TestContext.Current.CancellationToken)).Code);
+        Assert.Contains(
+            listing.Findings, f => f.Message.Contains(Second, StringComparison.Ordinal)
+            && f.File!.EndsWith(Second + ".json", StringComparison.Ordinal));
+        Assert.Equal(
+            HestiaErrorCode.BackupDamaged,
+            Assert.Throws<HestiaException>(() => Repository.Get(Second, TestContext.Current.CancellationToken)).Code);
     }
 
     [Fact]
@@ -63,7 +70,9 @@ public sealed class BackupCatalogTests : IDisposable
         var path = _fixture.ManifestPath(First);
         File.Move(path, path.Replace(First, Second, StringComparison.Ordinal));
         Assert.Single(Repository.ListAll(TestContext.Current.CancellationToken).Findings);
-        Assert.Equal(HestiaErrorCode.BackupDamaged, Assert.Throws<HestiaException>(() => Repository.Get(Second, TestContext.Current.CancellationToken)).Code);
+        Assert.Equal(
+            HestiaErrorCode.BackupDamaged,
+            Assert.Throws<HestiaException>(() => Repository.Get(Second, TestContext.Current.CancellationToken)).Code);
     }
 
     [Fact]
@@ -83,7 +92,8 @@ public sealed class BackupCatalogTests : IDisposable
         _fixture.Put(First, 10, 3_000_000, 0);
         foreach (var deep in (bool[])[false, true])
         {
-            var report = Repository.Verify(First, new VerifyOptions { Deep = deep }, cancellationToken: TestContext.Current.CancellationToken);
+            var report =
+                Repository.Verify(First, new VerifyOptions { Deep = deep }, cancellationToken: TestContext.Current.CancellationToken);
             Assert.True(report.Healthy);
             Assert.Equal((3, 3_000_010L, deep), (report.ObjectsChecked, report.BytesChecked, report.Deep));
         }
@@ -103,7 +113,8 @@ public sealed class BackupCatalogTests : IDisposable
         Assert.Equal(["ObjectDamaged", "ObjectMissing"], shallow.Findings.Select(f => f.Code).Order());
         var deep = Repository.Verify(First, new VerifyOptions { Deep = true }, cancellationToken: TestContext.Current.CancellationToken);
         Assert.Equal(3, deep.Findings.Count);
-        foreach (var i in (int[])[0, 1, 2]) Assert.Single(deep.Findings, f => f.File!.EndsWith(Path.GetFileName(paths[i]), StringComparison.Ordinal));
+        foreach (var i in (int[])[0, 1, 2])
+            Assert.Single(deep.Findings, f => f.File!.EndsWith(Path.GetFileName(paths[i]), StringComparison.Ordinal));
         Assert.All(deep.Findings, f => Assert.Equal(new Lsn(40), f.LastLsn));
     }
 
@@ -122,6 +133,7 @@ public sealed class BackupCatalogTests : IDisposable
     public void Verify_can_be_cancelled()
     {
         _fixture.Put(First, 10);
-        Assert.ThrowsAny<OperationCanceledException>(() => Repository.Verify(First, cancellationToken: new CancellationToken(canceled: true)));
+        Assert.ThrowsAny<OperationCanceledException>(
+            () => Repository.Verify(First, cancellationToken: new CancellationToken(canceled: true)));
     }
 }

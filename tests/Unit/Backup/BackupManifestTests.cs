@@ -21,7 +21,9 @@ public sealed class BackupManifestTests
         Assert.Equal(2, manifest.Segments.Count);
         Assert.Equal(document.Segments[1].Id, manifest.Segments[1].Id);
         var info = manifest.Summary.ToInfo("/r");
-        Assert.Equal((Id, "orders", document.IndexId, "/data/ordérs", "db1", "/r"), (info.BackupId, info.IndexName, info.IndexId, info.SourcePath, info.SourceHost, info.Repository));
+        Assert.Equal(
+            (Id, "orders", document.IndexId, "/data/ordérs", "db1", "/r"),
+            (info.BackupId, info.IndexName, info.IndexId, info.SourcePath, info.SourceHost, info.Repository));
         Assert.Equal((new Lsn(41), 2, 4L, 5L, 20L), (info.Lsn, info.Segments, info.Bytes, info.BytesSent, info.Entries));
         Assert.Equal(DataEncoding.Utf8, info.Settings.KeyEncoding);
         Assert.Equal(new DateTimeOffset(2026, 4, 15, 3, 0, 7, TimeSpan.Zero).AddTicks(10), info.Completed);
@@ -72,9 +74,11 @@ public sealed class BackupManifestTests
     public void A_newer_format_is_told_from_damage()
     {
         var good = System.Text.Encoding.UTF8.GetString(RepositoryFixture.Serialize(RepositoryFixture.Document([]), Id));
-        var newer = SelfChecksum.Append(System.Text.Encoding.UTF8.GetBytes("{\"format\":\"hestia-backup\",\"formatVersion\":2,\"features\":[],\n\"x\":1}"));
+        var newer = SelfChecksum.Append(
+            System.Text.Encoding.UTF8.GetBytes("{\"format\":\"hestia-backup\",\"formatVersion\":2,\"features\":[],\n\"x\":1}"));
         Assert.Equal(HestiaErrorCode.FormatTooNew, Assert.Throws<HestiaException>(() => BackupManifest.Parse(newer)).Code);
-        var feature = System.Text.Encoding.UTF8.GetBytes(good.Replace("\"features\":[]", "\"features\":[\"ice\"]", StringComparison.Ordinal));
+        var feature =
+            System.Text.Encoding.UTF8.GetBytes(good.Replace("\"features\":[]", "\"features\":[\"ice\"]", StringComparison.Ordinal));
         Assert.Equal(HestiaErrorCode.FormatTooNew, Assert.Throws<HestiaException>(() => BackupManifest.Parse(feature)).Code);
     }
 

@@ -79,7 +79,9 @@ public sealed class BackupRepositoryTests : IDisposable
             var bad = (byte[])good.Clone();
             bad[i] ^= 1;
             File.WriteAllBytes(path, bad);
-            Assert.Contains(Assert.Throws<HestiaException>(() => BackupRepository.Open(_folder["r"])).Code, (HestiaErrorCode[])[HestiaErrorCode.RepositoryDamaged, HestiaErrorCode.FormatTooNew]);
+            Assert.Contains(
+                Assert.Throws<HestiaException>(() => BackupRepository.Open(_folder["r"])).Code,
+                (HestiaErrorCode[])[HestiaErrorCode.RepositoryDamaged, HestiaErrorCode.FormatTooNew]);
             File.WriteAllBytes(path, good[..i]);
             Assert.Equal(HestiaErrorCode.RepositoryDamaged, Assert.Throws<HestiaException>(() => BackupRepository.Open(_folder["r"])).Code);
         }

@@ -103,7 +103,8 @@ public sealed class DirectoryStoreTests : IDisposable
         foreach (var name in names)
         {
             File.WriteAllText(Path.Combine(folder, name), "x");
-            if (!name.StartsWith("young", StringComparison.Ordinal)) File.SetLastWriteTimeUtc(Path.Combine(folder, name), DateTime.UtcNow.AddDays(-1.1));
+            if (!name.StartsWith("young", StringComparison.Ordinal))
+                File.SetLastWriteTimeUtc(Path.Combine(folder, name), DateTime.UtcNow.AddDays(-1.1));
         }
 
         Put([1]);

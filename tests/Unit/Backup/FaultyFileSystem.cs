@@ -2,7 +2,9 @@ using Hestia.Core.IO;
 
 namespace Hestia.Unit.Backup;
 
-/// <summary>The real file system with a trap: it counts operations, and at the chosen one calls what it was given (which throws, or cancels).</summary>
+/// <summary>
+/// The real file system with a trap: it counts operations, and at the chosen one calls what it was given (which throws, or cancels).
+/// </summary>
 internal sealed class FaultyFileSystem(long at, Action<string, string> trap, bool everAfter = false) : FileSystem
 {
     private static readonly FileSystem s_inner = Physical;

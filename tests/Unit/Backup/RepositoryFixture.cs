@@ -52,15 +52,23 @@ internal sealed class RepositoryFixture : IDisposable
         Bytes = document.SegmentBytes,
         BytesSent = 5,
         SegmentsSent = 1,
-        SettingsBytes = new IndexSettingsFile(document.IndexId, DateTimeOffset.UnixEpoch, new IndexSettings { Name = name, KeyEncoding = DataEncoding.Utf8 }).Serialize(),
+        SettingsBytes = Settings(document.IndexId, name),
         BodyBytes = 0,
     };
+
+    public static byte[] Settings(Guid indexId, string name) =>
+        new IndexSettingsFile(
+            indexId, DateTimeOffset.UnixEpoch, new IndexSettings { Name = name, KeyEncoding = DataEncoding.Utf8 }).Serialize();
 
     public static ManifestDocument Document(IReadOnlyList<byte[]> segments, Guid? indexId = null)
     {
         var list = new List<ManifestSegment>();
         foreach (var bytes in segments)
-            list.Add(new ManifestSegment(new SegmentId(SHA256.HashData(bytes)), 2, bytes.Length, 10, 1, [1], [9], new Lsn(3), new Lsn(40), BlockCodec.Snappy));
+        {
+            var id = new SegmentId(SHA256.HashData(bytes));
+            list.Add(new ManifestSegment(id, 2, bytes.Length, 10, 1, [1], [9], new Lsn(3), new Lsn(40), BlockCodec.Snappy));
+        }
+
         return new ManifestDocument
         {
             Number = 7,
@@ -99,7 +107,8 @@ internal sealed class RepositoryFixture : IDisposable
     }
 
     /// <summary>The manifest file of a backup.</summary>
-    public string ManifestPath(string id) => Directory.GetFiles(System.IO.Path.Combine(Path, "backups"), id + ".json", SearchOption.AllDirectories).Single();
+    public string ManifestPath(string id) =>
+        Directory.GetFiles(System.IO.Path.Combine(Path, "backups"), id + ".json", SearchOption.AllDirectories).Single();
 
     public void Dispose()
     {

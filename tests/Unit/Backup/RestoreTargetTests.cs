@@ -58,7 +58,8 @@ public sealed class RestoreTargetTests : IDisposable
         MakeIndex(Target, "a");
         using (IndexLock.Take(FileSystem.Physical, Target))
         {
-            foreach (var e in new[] { Refused(HestiaErrorCode.IndexInUse, force: true), Assert.Throws<HestiaException>(() => RestoreTarget.Inspect(FileSystem.Physical, Target, true)) })
+            var inspecting = Assert.Throws<HestiaException>(() => RestoreTarget.Inspect(FileSystem.Physical, Target, true));
+            foreach (var e in new[] { Refused(HestiaErrorCode.IndexInUse, force: true), inspecting })
             {
                 Assert.Equal(HestiaErrorCode.IndexInUse, e.Code);
                 Assert.True(e.Message.Contains($"pid {Environment.ProcessId}", StringComparison.Ordinal), e.Message);
@@ -81,7 +82,9 @@ public sealed class RestoreTargetTests : IDisposable
     {
         var e = Assert.Throws<HestiaException>(() => RestoreTarget.Claim(FileSystem.Physical, _folder["no", "such"], false));
         Assert.Equal(HestiaErrorCode.PathNotFound, e.Code);
-        Assert.Equal(HestiaErrorCode.InvalidOption, Assert.Throws<HestiaException>(() => RestoreTarget.Claim(FileSystem.Physical, Path.GetPathRoot(Target)!, true)).Code);
+        Assert.Equal(
+            HestiaErrorCode.InvalidOption,
+            Assert.Throws<HestiaException>(() => RestoreTarget.Claim(FileSystem.Physical, Path.GetPathRoot(Target)!, true)).Code);
     }
 
     [Fact]
@@ -89,7 +92,9 @@ public sealed class RestoreTargetTests : IDisposable
     {
         if (!OperatingSystem.IsLinux()) Assert.Skip("Needs a mount point below a folder; /dev/shm is one on Linux.");
         if (!Directory.Exists("/dev/shm") || !FileSystem.Physical.IsMountPoint("/dev/shm")) Assert.Skip("There is no /dev/shm here.");
-        Assert.Equal(HestiaErrorCode.InvalidOption, Assert.Throws<HestiaException>(() => RestoreTarget.Inspect(FileSystem.Physical, "/dev/shm", true)).Code);
+        Assert.Equal(
+            HestiaErrorCode.InvalidOption,
+            Assert.Throws<HestiaException>(() => RestoreTarget.Inspect(FileSystem.Physical, "/dev/shm", true)).Code);
     }
 
     [Fact]
@@ -167,7 +172,9 @@ public sealed class RestoreTargetTests : IDisposable
     {
         MakeIndex(Replaced, "old");
         MakeIndex(Staged, "new");
-        Assert.Equal(HestiaErrorCode.IndexExists, Assert.Throws<HestiaException>(() => RestoreTarget.Inspect(FileSystem.Physical, Target, false)).Code);
+        Assert.Equal(
+            HestiaErrorCode.IndexExists,
+            Assert.Throws<HestiaException>(() => RestoreTarget.Inspect(FileSystem.Physical, Target, false)).Code);
         Assert.Equal(TargetState.Index, RestoreTarget.Inspect(FileSystem.Physical, Target, true).State);
         Assert.Equal(2, Names().Length);
         Refused(HestiaErrorCode.IndexExists, force: false);
@@ -212,8 +219,12 @@ public sealed class RestoreTargetTests : IDisposable
     [Fact]
     public void Names_that_only_resemble_ours_are_left_alone()
     {
-        foreach (var name in (string[])["orders.replaced-1", "orders.replaced-0123456789ABCDEF", "orders.restore-copy", "orders2.restore-" + Id, "orders.restore-" + Id + "0"])
-            Directory.CreateDirectory(_folder[name]);
+        string[] names =
+        [
+            "orders.replaced-1", "orders.replaced-0123456789ABCDEF", "orders.restore-copy", "orders2.restore-" + Id,
+                $"orders.restore-{Id}0",
+        ];
+        foreach (var name in names) Directory.CreateDirectory(_folder[name]);
         Claim(force: false).Dispose();
         Assert.Equal(5, Names().Length);
     }
@@ -243,7 +254,8 @@ public sealed class RestoreTargetTests : IDisposable
         return e;
     }
 
-    private string[] Names() => [.. Directory.EnumerateFileSystemEntries(_folder.Path).Select(p => Path.GetFileName(p)).Order(StringComparer.Ordinal)];
+    private string[] Names() =>
+        [.. Directory.EnumerateFileSystemEntries(_folder.Path).Select(p => Path.GetFileName(p)).Order(StringComparer.Ordinal)];
 
     private void RemoveStaging()
     {

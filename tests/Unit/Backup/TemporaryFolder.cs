@@ -5,7 +5,8 @@ internal sealed class TemporaryFolder : IDisposable
 {
     public TemporaryFolder() => Directory.CreateDirectory(Path);
 
-    public string Path { get; } = System.IO.Path.Combine(System.IO.Path.GetTempPath(), "hestia-backup-" + Guid.NewGuid().ToString("n")[..12]);
+    public string Path { get; } =
+        System.IO.Path.Combine(System.IO.Path.GetTempPath(), "hestia-backup-" + Guid.NewGuid().ToString("n")[..12]);
 
     public string this[params string[] parts] => System.IO.Path.Combine([Path, .. parts]);
 
@@ -14,10 +15,12 @@ internal sealed class TemporaryFolder : IDisposable
     {
         var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
         if (!Directory.Exists(folder)) return files;
-        foreach (var file in Directory.EnumerateFiles(folder, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 }))
+        var everything = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 };
+        foreach (var file in Directory.EnumerateFiles(folder, "*", everything))
         {
             var name = System.IO.Path.GetRelativePath(folder, file);
-            if (!name.EndsWith(".lock", StringComparison.Ordinal)) files[name] = Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(file)));
+            if (!name.EndsWith(".lock", StringComparison.Ordinal))
+                files[name] = Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(file)));
         }
 
         return files;
