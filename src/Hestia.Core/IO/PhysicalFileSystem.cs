@@ -15,10 +15,6 @@ internal sealed class PhysicalFileSystem : FileSystem
             FileOpenMode.CreateNew => (FileMode.CreateNew, FileAccess.ReadWrite, FileOptions.None),
             _ => throw new ArgumentOutOfRangeException(nameof(mode)),
         };
-        // Whatever the FileShare, .NET takes a shared flock of its own on Unix: a lock file that somebody holds could not be read.
-        if (!OperatingSystem.IsWindows() && mode is (FileOpenMode.Read or FileOpenMode.ReadSequential)
-            && Path.GetFileName(path.AsSpan()).SequenceEqual(FileNames.Lock))
-            return new PhysicalFile(path, Platform.OpenDescriptor(path, write: false));
         return Platform.Retry(() => new PhysicalFile(path, File.OpenHandle(path, fileMode, access, Platform.ShareAll, options)));
     }
 
