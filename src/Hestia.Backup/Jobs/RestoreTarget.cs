@@ -25,6 +25,7 @@ internal sealed class RestoreTarget : IDisposable
     private const string ReplacedPart = ".replaced-";
     private const string LockEnding = ".restore.lock";
     private const int IdDigits = 16;
+    private const int LockAttempts = 50;
 
     private readonly FileSystem _files;
     private readonly string _parent;
@@ -215,11 +216,39 @@ internal sealed class RestoreTarget : IDisposable
         _indexLock = null;
     }
 
+    /// <summary>
+    /// The lock of the place. Its file is removed with it, so the name may belong to another file by the time it is locked; only the file
+    /// that can be read by the name and says who we are is the one that counts.
+    /// </summary>
     private void TakePlace()
     {
+        var body = System.Text.Encoding.ASCII.GetBytes(_id);
         try
         {
-            _placeLock = _files.TryLock(LockPath, shared: false);
+            for (var attempt = 1; ; attempt++)
+            {
+                FileLock? held = null;
+                try
+                {
+                    held = _files.TryLock(LockPath, shared: false);
+                    if (held is null) break;
+                    held.WriteBody(body);
+                    if (_files.ReadAllBytes(LockPath, 2 * IdDigits).AsSpan().SequenceEqual(body))
+                    {
+                        _placeLock = held;
+                        break;
+                    }
+                }
+                catch (Exception e)
+                {
+                    held?.Dispose();
+                    if (e is not (FileNotFoundException or InvalidDataException) || attempt == LockAttempts) throw;
+                    continue; // removed in between
+                }
+
+                held.Dispose();
+                if (attempt == LockAttempts) break;
+            }
         }
         catch (NotSupportedException e)
         {
@@ -279,11 +308,13 @@ internal sealed class RestoreTarget : IDisposable
             IndexSettingsFile.Read(_files, path);
             return true;
         }
-        catch (HestiaException e)
+        catch (HestiaException e) when (e.Code is HestiaErrorCode.NotAnIndex or HestiaErrorCode.FormatTooNew)
         {
-            if (e.Code == HestiaErrorCode.FormatTooNew) return true;
-            return e.Code == HestiaErrorCode.SettingsDamaged
-                && _files.DirectoryExists(System.IO.Path.Combine(path, FileNames.Manifests))
+            return e.Code == HestiaErrorCode.FormatTooNew;
+        }
+        catch (HestiaException e) when (e.Code == HestiaErrorCode.SettingsDamaged)
+        {
+            return _files.DirectoryExists(System.IO.Path.Combine(path, FileNames.Manifests))
                 && new ManifestStore(_files, path).List().Count > 0;
         }
     }

@@ -131,7 +131,16 @@ internal sealed class DirectoryStore : RepositoryStore
                 return false;
             }
 
-            SyncUpwards(folder);
+            try
+            {
+                SyncUpwards(folder);
+            }
+            catch
+            {
+                Discard(path); // what is reported as failed must not be found later
+                throw;
+            }
+
             return true;
         }
         catch (Exception e)

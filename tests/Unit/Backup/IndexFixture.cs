@@ -32,10 +32,10 @@ internal sealed class IndexFixture : IDisposable
     public static string Value(int i) => $"value-{i}-{i * 7919L:x}";
 
     /// <summary>Creates the index with entries 0 to <paramref name="count"/> - 1.</summary>
-    public HestiaIndex Create(int count)
+    public HestiaIndex Create(int count, bool compaction = true)
     {
         var settings = new IndexSettings { KeyEncoding = DataEncoding.Utf8, ValueEncoding = DataEncoding.Utf8 };
-        var index = HestiaIndex.Create(IndexPath, settings, Small);
+        var index = HestiaIndex.Create(IndexPath, settings, Small with { BackgroundCompaction = compaction });
         Fill(index, 0, count);
         return index;
     }

@@ -84,11 +84,13 @@ public sealed class RestoreTests : IDisposable
     {
         using var repository = _fixture.Open();
         var (backup, entries) = MakeBackup(repository, 20_000);
-        var segments = Directory.GetFiles(Path.Combine(_fixture.IndexPath, "segments"));
+        var segments = _fixture.Objects()
+            .Select(o => Path.Combine(_fixture.IndexPath, "segments", Path.GetFileName(o) + FileNames.SegmentExtension))
+            .ToList();
         Flip(segments[0]);
         File.Delete(segments[1]);
         var result = repository.Restore(backup.BackupId, _fixture.IndexPath, new RestoreOptions { Force = true });
-        Assert.Equal((2, segments.Length - 2), (result.SegmentsFetched, result.SegmentsReused));
+        Assert.Equal((2, segments.Count - 2), (result.SegmentsFetched, result.SegmentsReused));
         Assert.Equal(entries, IndexFixture.Read(_fixture.IndexPath));
         Assert.True(IndexChecker.Check(_fixture.IndexPath, new CheckOptions { Deep = true }).Healthy);
     }
