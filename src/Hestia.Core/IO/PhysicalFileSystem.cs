@@ -5,18 +5,14 @@ namespace Hestia.Core.IO;
 /// <summary>The operating system's file system. What differs between systems is in <see cref="Platform"/>.</summary>
 internal sealed class PhysicalFileSystem : FileSystem
 {
-    public override StorageFile Open(string path, FileOpenMode mode)
+    public override StorageFile Open(string path, FileOpenMode mode) => Platform.Retry(() => new PhysicalFile(path, mode switch
     {
-        var (fileMode, access, options) = mode switch
-        {
-            FileOpenMode.Read => (FileMode.Open, FileAccess.Read, FileOptions.RandomAccess),
-            FileOpenMode.ReadSequential => (FileMode.Open, FileAccess.Read, FileOptions.SequentialScan),
-            FileOpenMode.ReadWrite => (FileMode.Open, FileAccess.ReadWrite, FileOptions.None),
-            FileOpenMode.CreateNew => (FileMode.CreateNew, FileAccess.ReadWrite, FileOptions.None),
-            _ => throw new ArgumentOutOfRangeException(nameof(mode)),
-        };
-        return Platform.Retry(() => new PhysicalFile(path, File.OpenHandle(path, fileMode, access, Platform.ShareAll, options)));
-    }
+        FileOpenMode.Read => Platform.OpenExisting(path, write: false, FileOptions.RandomAccess),
+        FileOpenMode.ReadSequential => Platform.OpenExisting(path, write: false, FileOptions.SequentialScan),
+        FileOpenMode.ReadWrite => Platform.OpenExisting(path, write: true, FileOptions.None),
+        FileOpenMode.CreateNew => File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, Platform.ShareAll),
+        _ => throw new ArgumentOutOfRangeException(nameof(mode)),
+    }));
 
     public override bool FileExists(string path) => File.Exists(path);
 

@@ -142,6 +142,14 @@ internal static partial class Platform
         throw LastError($"flock failed on '{path}'");
     }
 
+    /// <summary>
+    /// Opens an existing file. On Unix not through .NET, which takes a flock of its own on everything it opens and so could not read a
+    /// <c>.lock</c> that is held.
+    /// </summary>
+    public static SafeFileHandle OpenExisting(string path, bool write, FileOptions options) => OperatingSystem.IsWindows()
+        ? File.OpenHandle(path, FileMode.Open, write ? FileAccess.ReadWrite : FileAccess.Read, ShareAll, options)
+        : OpenDescriptor(path, write);
+
     /// <summary>The deepest existing ancestor, for asking about free space.</summary>
     public static string MountPoint(string path)
     {
@@ -177,7 +185,7 @@ internal static partial class Platform
     private static bool IsTransientOnWindows(Exception e) =>
         OperatingSystem.IsWindows() && (e is IOException && (e.HResult & 0xFFFF) is 32 or 33 or 5 || e is UnauthorizedAccessException && (e.HResult & 0xFFFF) == 5);
 
-    private static IOException LastError(string what)
+    private static Exception LastError(string what)
     {
         var errno = Marshal.GetLastPInvokeError();
         return IOErrors.FromErrno(errno, $"{what}: {Marshal.GetPInvokeErrorMessage(errno)}");

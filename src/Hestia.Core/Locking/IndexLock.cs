@@ -5,6 +5,9 @@ namespace Hestia.Core.Locking;
 /// <summary>The lock of an index directory: one process owns it, or several read it.</summary>
 internal static class IndexLock
 {
+    private const int Attempts = 5;
+    private static readonly TimeSpan AttemptDelay = TimeSpan.FromMilliseconds(20);
+
     /// <summary>Takes the exclusive lock and writes who owns it.</summary>
     /// <exception cref="HestiaException">IndexInUse naming the owner, LockUnsupported, AccessDenied, IoError.</exception>
     public static FileLock Take(FileSystem files, string indexPath)
@@ -13,7 +16,15 @@ internal static class IndexLock
         try
         {
             var isNew = !files.FileExists(path);
-            var held = files.TryLock(path, shared: false) ?? throw InUse(files, indexPath);
+            var held = files.TryLock(path, shared: false);
+            for (var attempt = 1; held is null && attempt < Attempts; attempt++)
+            {
+                // Somebody who only asks whether the lock is held has it for a moment.
+                Thread.Sleep(AttemptDelay);
+                held = files.TryLock(path, shared: false);
+            }
+
+            if (held is null) throw InUse(files, indexPath);
             try
             {
                 held.WriteBody(LockOwner.Current(files.Clock).Serialize());

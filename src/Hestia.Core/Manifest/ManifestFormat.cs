@@ -12,10 +12,10 @@ internal static class ManifestFormat
     public const int Levels = 7;
 
     /// <summary>Longest key bound written into a manifest.</summary>
-    public const int MaxBoundBytes = 64;
+    public const int MaxBoundBytes = 256;
 
     /// <summary>A manifest larger than this is not read: <see cref="Limits.MaxSegments"/> of the longest entries fit.</summary>
-    public const int MaxFileBytes = 16 << 20;
+    public const int MaxFileBytes = 32 << 20;
 
     private const int Digits = 20;
 
@@ -39,7 +39,7 @@ internal static class ManifestFormat
     /// <summary>A prefix is at or before what it is a prefix of.</summary>
     public static byte[] ShortenDown(byte[] key) => key.Length <= MaxBoundBytes ? key : key[..MaxBoundBytes];
 
-    /// <summary>The shortest string after every key with the same first 64 bytes; the key itself where those are all 0xFF.</summary>
+    /// <summary>The shortest string after every key with the same first 256 bytes; the key itself where those are all 0xFF.</summary>
     public static byte[] ShortenUp(byte[] key)
     {
         if (key.Length <= MaxBoundBytes) return key;
