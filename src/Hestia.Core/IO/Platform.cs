@@ -112,6 +112,8 @@ internal static partial class Platform
         {
             var mode = File.GetUnixFileMode(model);
             if (!Directory.Exists(path) && Directory.Exists(model)) mode &= ~(UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+            // What is peculiar to a shared folder such as /tmp (anyone may write, sticky) is no right anyone was given on what lies in it.
+            mode &= ~(UnixFileMode.OtherWrite | UnixFileMode.StickyBit | UnixFileMode.SetUser);
             if (File.GetUnixFileMode(path) != mode) File.SetUnixFileMode(path, mode);
             if (geteuid() != 0) return; // only root may give files away, and only what root made needs it
             var (user, group) = OwnerOf(model);
@@ -164,6 +166,30 @@ internal static partial class Platform
         return OperatingSystem.IsWindows() ? Path.GetPathRoot(current)! : current;
     }
 
+    /// <summary>A second name for a file; false where it cannot be had (another file system, or one without hard links).</summary>
+    public static bool TryLink(string existing, string newName) =>
+        OperatingSystem.IsWindows() ? CreateHardLinkW(newName, existing, 0) : link(existing, newName) == 0;
+
+    /// <summary>
+    /// Renames unless the target exists, by link and unlink: .NET's File.Move without overwriting looks first and then renames, so that of
+    /// several racers two can win. A crash in between leaves both names.
+    /// </summary>
+    [UnsupportedOSPlatform("windows")]
+    public static bool TryRenameFile(string from, string to)
+    {
+        if (link(from, to) != 0)
+        {
+            const int EEXIST = 17;
+            if (Marshal.GetLastPInvokeError() == EEXIST) return false;
+            if (File.Exists(to)) return false;
+            File.Move(from, to, overwrite: false); // no hard links here: as good as it gets
+            return true;
+        }
+
+        File.Delete(from);
+        return true;
+    }
+
     private static bool IsTransientOnWindows(Exception e) =>
         OperatingSystem.IsWindows() && (e is IOException && (e.HResult & 0xFFFF) is 32 or 33 or 5 || e is UnauthorizedAccessException && (e.HResult & 0xFFFF) == 5);
 
@@ -203,6 +229,13 @@ internal static partial class Platform
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int flock(SafeFileHandle descriptor, int operation);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int link(string existing, string newName);
+
+    [LibraryImport("kernel32", SetLastError = true, StringMarshalling = StringMarshalling.Utf16)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    private static partial bool CreateHardLinkW(string newName, string existing, nint securityAttributes);
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int chown(string path, uint user, uint group);
