@@ -151,6 +151,23 @@ internal static partial class Platform
     }
 
     /// <summary>
+    /// Whether the path still names the file that is open: it may have been renamed away between opening and locking it. Only Linux is asked
+    /// (statx has one layout everywhere).
+    /// </summary>
+    public static unsafe bool IsStillNamed(SafeFileHandle handle, string path)
+    {
+        if (!OperatingSystem.IsLinux()) return true;
+        const int AtCurrentDirectory = -100;
+        const int EmptyPath = 0x1000;
+        const uint InodeNumber = 0x100;
+        byte* open = stackalloc byte[256], named = stackalloc byte[256];
+        if (statx((int)handle.DangerousGetHandle(), "", EmptyPath, InodeNumber, open) != 0) throw LastError($"statx failed on '{path}'");
+        if (statx(AtCurrentDirectory, path, 0, InodeNumber, named) != 0) return false;
+        const int Inode = 32, Device = 136; // stx_ino; stx_dev_major and _minor
+        return *(ulong*)(open + Inode) == *(ulong*)(named + Inode) && *(ulong*)(open + Device) == *(ulong*)(named + Device);
+    }
+
+    /// <summary>
     /// Opens an existing file. On Unix not through .NET, which takes a flock of its own on everything it opens and so could not read a
     /// <c>.lock</c> that is held.
     /// </summary>
