@@ -31,7 +31,8 @@ internal readonly unsafe struct BlockView
     private readonly int _restartWidth;
     private readonly int _lsnWidth;
 
-    private BlockView(byte* data, byte* lsns, byte* restarts, ulong minLsn, int entries, int interval, int restartCount, int lsnWidth, int restartWidth)
+    private BlockView(
+        byte* data, byte* lsns, byte* restarts, ulong minLsn, int entries, int interval, int restartCount, int lsnWidth, int restartWidth)
     {
         Data = data;
         EntriesEnd = lsns;
@@ -72,8 +73,8 @@ internal readonly unsafe struct BlockView
         var columns = (long)entries * lsnWidth + (long)restarts * restartWidth;
         if (columns >= length - SegmentFormat.DataTailBytes) return false;
         var restartsAt = tail - restarts * (uint)restartWidth;
-        view = new BlockView(
-            data, restartsAt - entries * (uint)lsnWidth, restartsAt, minLsn, (int)entries, (int)interval, (int)restarts, lsnWidth, restartWidth);
+        var lsnsAt = restartsAt - entries * (uint)lsnWidth;
+        view = new BlockView(data, lsnsAt, restartsAt, minLsn, (int)entries, (int)interval, (int)restarts, lsnWidth, restartWidth);
         return true;
     }
 
@@ -97,7 +98,9 @@ internal readonly unsafe struct BlockView
         return _minLsn + (wide & (ulong.MaxValue >> (64 - 8 * _lsnWidth)));
     }
 
-    /// <summary>Takes the entry at <paramref name="at"/> apart; returns where the next begins, or null if it does not fit the block.</summary>
+    /// <summary>
+    /// Takes the entry at <paramref name="at"/> apart; returns where the next begins, or null if it does not fit the block.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte* Read(byte* at, out BlockEntry entry)
     {
