@@ -173,7 +173,7 @@ internal sealed unsafe class SegmentCursor : EntryCursor
                 _pinned = _reader.PutBlock(Stored(offset, length, step < 0), offset);
             }
 
-            opened = _block.Open(_pinned.Data, _pinned.Length);
+            opened = _block.Open(_pinned.Data, _pinned.Length, _pinned.Aid);
         }
         else
         {

@@ -19,6 +19,9 @@ internal sealed unsafe class SegmentReader
     [ThreadStatic]
     private static NativeBuffer? t_scratch;
 
+    [ThreadStatic]
+    private static NativeBuffer? t_decoded;
+
     private readonly PooledFile _file;
     private readonly SegmentFooter _footer;
     private readonly object _loading = new();
@@ -150,7 +153,7 @@ internal sealed unsafe class SegmentReader
         var ordinal = 0;
         if (BlockView.TryOpen(handle.Data, handle.Length, out var view))
         {
-            fixed (byte* target = key) found = view.Find(target, key.Length, out entry, out ordinal);
+            fixed (byte* target = key) found = view.Find(target, key.Length, handle.Aid, out entry, out ordinal);
         }
         else
         {
@@ -229,11 +232,27 @@ internal sealed unsafe class SegmentReader
     {
         var problem = BlockDecoder.Check(stored, offset, BlockKind.Data, SegmentFormat.MaxDataPayloadBytes, out var frame, out var length);
         if (problem is not null) throw SegmentErrors.Damaged(Path, offset, problem);
-        var handle = Cache.Reserve(Number, (ulong)offset, length);
-        if (!BlockDecoder.TryDecode(stored, frame, new Span<byte>(handle.Data, length)))
+        // The payload is taken apart before it has its place, because only its end says how long a guide it needs.
+        var payload = BlockFrame.PayloadOf(stored);
+        if (frame.Codec != BlockCodec.None)
         {
-            handle.Release();
-            throw SegmentErrors.Damaged(Path, offset, "a compressed block cannot be decoded");
+            var decoded = new Span<byte>((t_decoded ??= new NativeBuffer(8 << 10)).Reserve(length), length);
+            if (!BlockDecoder.TryDecode(stored, frame, decoded))
+                throw SegmentErrors.Damaged(Path, offset, "a compressed block cannot be decoded");
+            payload = decoded;
+        }
+
+        BlockHandle handle;
+        fixed (byte* source = payload)
+        {
+            var aid = BlockView.TryOpen(source, length, out var view) ? BlockGuide.Measure(view) : 0;
+            handle = Cache.Reserve(Number, (ulong)offset, length, aid);
+            payload.CopyTo(new Span<byte>(handle.Data, length));
+            if (aid > 0 && !BlockGuide.TryBuild(view, handle.Aid))
+            {
+                handle.Release();
+                throw SegmentErrors.Damaged(Path, offset, "the restart points of a block do not ascend");
+            }
         }
 
         Cache.Publish(handle);
