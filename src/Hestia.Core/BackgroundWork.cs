@@ -4,7 +4,7 @@ namespace Hestia.Core;
 /// Work that runs on a thread of its own while there is some, and on none while there is not. <see cref="Signal"/> while it runs makes it
 /// look again. Thread-safe.
 /// </summary>
-internal sealed class BackgroundWork(string name, Func<bool> step)
+internal sealed class BackgroundWork(WorkScheduler scheduler, string name, Func<bool> step)
 {
     private readonly object _gate = new();
     private bool _running;
@@ -22,7 +22,7 @@ internal sealed class BackgroundWork(string name, Func<bool> step)
             _running = true;
         }
 
-        new Thread(Run) { IsBackground = true, Name = name }.Start();
+        scheduler.Start(name, Run);
     }
 
     /// <summary>Lets the running step end and starts no other; returns when nothing runs any more.</summary>
@@ -31,8 +31,9 @@ internal sealed class BackgroundWork(string name, Func<bool> step)
         lock (_gate)
         {
             _stopped = true;
-            while (_running) Monitor.Wait(_gate);
         }
+
+        WaitIdle(CancellationToken.None);
     }
 
     /// <summary>Waits until nothing runs.</summary>
@@ -42,6 +43,11 @@ internal sealed class BackgroundWork(string name, Func<bool> step)
         {
             lock (_gate) Monitor.PulseAll(_gate);
         });
+        while (scheduler.TryRunPending())
+        {
+            // as far as the waiting thread is the one that runs it
+        }
+
         lock (_gate)
         {
             while (_running)

@@ -30,7 +30,7 @@ public sealed partial class HestiaIndex : IDisposable
     private readonly Flusher? _flusher;
     private readonly Compactor? _compactor;
     private readonly CommitPipeline? _pipeline;
-    private readonly Timer? _pruneTimer;
+    private readonly IDisposable? _pruneTimer;
     private readonly Lsn _openedAt;
     private readonly ManualResetEventSlim _closed = new(false);
     private int _snapshots;
@@ -56,7 +56,7 @@ public sealed partial class HestiaIndex : IDisposable
             _room.FlushWanted = _flusher.Signal;
             _pipeline = new CommitPipeline(_context, _live, _log, _room, opened.LastLsn, opened.LastCommitTime);
             var period = TimeSpan.FromSeconds(Math.Clamp(_context.Options.RetiredAge.TotalSeconds / 4, 1, 60));
-            _pruneTimer = new Timer(_ => _retired.Prune(), null, period, period);
+            _pruneTimer = _context.Options.Scheduler.Repeat(period, _retired.Prune);
         }
 
         _context.Health.Opened();

@@ -115,4 +115,7 @@ public sealed record IndexOptions
 
     /// <summary>The file system; tests put a simulated one here.</summary>
     internal IO.FileSystem FileSystem { get; init; } = IO.FileSystem.Physical;
+
+    /// <summary>Where background work runs.</summary>
+    internal WorkScheduler Scheduler { get; init; } = WorkScheduler.Threads;
 }

@@ -91,10 +91,12 @@ internal sealed unsafe class BlockCache : IDisposable
 
     /// <summary>
     /// Memory for a block about to be filled, pinned once and found by nobody. Fill it, then <see cref="Publish"/>; or release it.
+    /// With <paramref name="aidLength"/> there is room behind the data for something that speeds up searching it.
     /// </summary>
-    public BlockHandle Reserve(ulong segment, ulong offset, int length)
+    public BlockHandle Reserve(ulong segment, ulong offset, int length, int aidLength = 0)
     {
-        var chunk = ChunkBytes(length);
+        var aidOffset = aidLength == 0 ? 0 : (length + 7) & ~7;
+        var chunk = ChunkBytes(aidLength == 0 ? length : checked(aidOffset + aidLength));
         CachedBlock* block;
         if (_shards.Length != 0)
         {
@@ -116,6 +118,7 @@ internal sealed unsafe class BlockCache : IDisposable
         block->ChunkBytes = chunk;
         block->ClockIndex = -1;
         block->Recent = false;
+        block->AidOffset = aidOffset;
         return new BlockHandle(this, block);
     }
 

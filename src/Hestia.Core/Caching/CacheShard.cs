@@ -87,7 +87,8 @@ internal sealed unsafe class CacheShard : IDisposable
         try
         {
             var existing = _buckets[(int)hash & _bucketMask];
-            while (existing != null && (existing->Offset != block->Offset || existing->Segment != block->Segment)) existing = existing->Next;
+            while (existing != null && (existing->Offset != block->Offset || existing->Segment != block->Segment))
+                existing = existing->Next;
             if (existing == null && block->ChunkBytes <= _budget)
             {
                 while (_used + block->ChunkBytes > _budget)

@@ -20,6 +20,10 @@ internal unsafe struct CachedBlock
     public int ChunkBytes;
     public int ClockIndex;
     public int Shard;
+
+    /// <summary>Where the search aid begins, from the data on; 0 without one.</summary>
+    public int AidOffset;
+
     public bool Recent;
 
     public static byte* DataOf(CachedBlock* block) => (byte*)block + Size;
@@ -47,6 +51,9 @@ internal readonly unsafe struct BlockHandle
     public int Length => _block->Length;
 
     internal CachedBlock* Block => _block;
+
+    /// <summary>What was reserved behind the data for its reader's own use, 8-byte aligned; null if nothing was.</summary>
+    public byte* Aid => _block->AidOffset == 0 ? null : Data + _block->AidOffset;
 
     public ReadOnlySpan<byte> Span => new(Data, Length);
 

@@ -40,7 +40,9 @@ internal sealed unsafe class NativeBuffer : IDisposable
         return _pointer;
     }
 
-    /// <summary>Makes room for so many bytes, at least doubling, and keeps the first <paramref name="keep"/>; the pointer may change.</summary>
+    /// <summary>
+    /// Makes room for so many bytes, at least doubling, and keeps the first <paramref name="keep"/>; the pointer may change.
+    /// </summary>
     public byte* Grow(nint capacity, nint keep)
     {
         if (capacity <= Capacity) return _pointer;

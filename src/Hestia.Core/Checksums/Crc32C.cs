@@ -20,7 +20,9 @@ internal static class Crc32C
     /// <summary>The checksum of <paramref name="data"/>.</summary>
     public static uint Compute(ReadOnlySpan<byte> data) => Append(0, data);
 
-    /// <summary>The checksum of what <paramref name="crc"/> is the checksum of, followed by <paramref name="data"/>. Start with 0.</summary>
+    /// <summary>
+    /// The checksum of what <paramref name="crc"/> is the checksum of, followed by <paramref name="data"/>. Start with 0.
+    /// </summary>
     public static uint Append(uint crc, ReadOnlySpan<byte> data)
     {
         var state = ~crc;

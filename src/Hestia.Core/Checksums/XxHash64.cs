@@ -30,7 +30,8 @@ internal static class XxHash64
                 d = Round(d, ReadUInt64(ref start, at + 24));
             }
 
-            hash = BitOperations.RotateLeft(a, 1) + BitOperations.RotateLeft(b, 7) + BitOperations.RotateLeft(c, 12) + BitOperations.RotateLeft(d, 18);
+            hash = BitOperations.RotateLeft(a, 1) + BitOperations.RotateLeft(b, 7);
+            hash += BitOperations.RotateLeft(c, 12) + BitOperations.RotateLeft(d, 18);
             hash = Merge(Merge(Merge(Merge(hash, a), b), c), d);
         }
         else

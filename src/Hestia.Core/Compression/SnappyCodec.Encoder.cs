@@ -7,7 +7,9 @@ namespace Hestia.Core.Compression;
 
 internal static unsafe partial class SnappyCodec
 {
-    /// <summary>Input is cut into fragments so that a position fits the 16 bits of the hash table and a copy its two offset bytes.</summary>
+    /// <summary>
+    /// Input is cut into fragments so that a position fits the 16 bits of the hash table and a copy its two offset bytes.
+    /// </summary>
     private const int FragmentBytes = 1 << 16;
 
     private const int MinTableBits = 8;
@@ -16,11 +18,14 @@ internal static unsafe partial class SnappyCodec
     /// <summary>Input that a fragment leaves to its last literal, so that the matcher may always read 8 bytes ahead.</summary>
     private const int Margin = 16;
 
-    /// <summary>Compresses and returns the length; <paramref name="destination"/> must have <see cref="MaxCompressedLength"/> bytes.</summary>
+    /// <summary>
+    /// Compresses and returns the length; <paramref name="destination"/> must have <see cref="MaxCompressedLength"/> bytes.
+    /// </summary>
     [SkipLocalsInit]
     public static int Compress(ReadOnlySpan<byte> source, Span<byte> destination)
     {
-        if (destination.Length < MaxCompressedLength(source.Length)) throw new ArgumentException("The destination is too small.", nameof(destination));
+        if (destination.Length < MaxCompressedLength(source.Length))
+            throw new ArgumentException("The destination is too small.", nameof(destination));
         var bits = Math.Clamp(BitOperations.Log2((uint)Math.Max(source.Length, 1)) + 1, MinTableBits, MaxTableBits);
         var table = stackalloc ushort[1 << MaxTableBits];
         fixed (byte* input = source)
@@ -108,7 +113,8 @@ internal static unsafe partial class SnappyCodec
             var difference = Unsafe.ReadUnaligned<ulong>(earlier) ^ Unsafe.ReadUnaligned<ulong>(later);
             if (difference != 0)
             {
-                var bits = BitConverter.IsLittleEndian ? BitOperations.TrailingZeroCount(difference) : BitOperations.LeadingZeroCount(difference);
+                var bits =
+                    BitConverter.IsLittleEndian ? BitOperations.TrailingZeroCount(difference) : BitOperations.LeadingZeroCount(difference);
                 return (int)(later - start) + (bits >> 3);
             }
 

@@ -22,6 +22,37 @@ internal sealed class PhysicalFileSystem : FileSystem
 
     public override void RenameFile(string from, string to) => Platform.Retry(() => File.Move(from, to, overwrite: true));
 
+    public override bool TryRenameFile(string from, string to)
+    {
+        if (!OperatingSystem.IsWindows()) return Platform.TryRenameFile(from, to);
+        try
+        {
+            Platform.Retry(() => File.Move(from, to, overwrite: false)); // MoveFileEx without replacing: one step
+            return true;
+        }
+        catch (IOException) when (File.Exists(to) && File.Exists(from))
+        {
+            return false;
+        }
+    }
+
+    public override long? FileLength(string path)
+    {
+        var info = new FileInfo(path);
+        return info.Exists ? info.Length : null;
+    }
+
+    public override bool TryLink(string existing, string link) => Platform.TryLink(existing, link);
+
+    public override bool IsMountPoint(string path)
+    {
+        var full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        var comparison = OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
+        foreach (var drive in DriveInfo.GetDrives())
+            if (string.Equals(Path.TrimEndingDirectorySeparator(drive.RootDirectory.FullName), full, comparison)) return true;
+        return false;
+    }
+
     public override void RenameDirectory(string from, string to) => Platform.Retry(() => Directory.Move(from, to));
 
     public override void DeleteFile(string path) => Platform.Retry(() =>

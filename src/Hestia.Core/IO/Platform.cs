@@ -112,6 +112,8 @@ internal static partial class Platform
         {
             var mode = File.GetUnixFileMode(model);
             if (!Directory.Exists(path) && Directory.Exists(model)) mode &= ~(UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+            // What is peculiar to a shared folder such as /tmp (anyone may write, sticky) is no right anyone was given on what lies in it.
+            mode &= ~(UnixFileMode.OtherWrite | UnixFileMode.StickyBit | UnixFileMode.SetUser);
             if (File.GetUnixFileMode(path) != mode) File.SetUnixFileMode(path, mode);
             if (geteuid() != 0) return; // only root may give files away, and only what root made needs it
             var (user, group) = OwnerOf(model);
@@ -149,6 +151,23 @@ internal static partial class Platform
     }
 
     /// <summary>
+    /// Whether the path still names the file that is open: it may have been renamed away between opening and locking it. Only Linux is asked
+    /// (statx has one layout everywhere).
+    /// </summary>
+    public static unsafe bool IsStillNamed(SafeFileHandle handle, string path)
+    {
+        if (!OperatingSystem.IsLinux()) return true;
+        const int AtCurrentDirectory = -100;
+        const int EmptyPath = 0x1000;
+        const uint InodeNumber = 0x100;
+        byte* open = stackalloc byte[256], named = stackalloc byte[256];
+        if (statx((int)handle.DangerousGetHandle(), "", EmptyPath, InodeNumber, open) != 0) throw LastError($"statx failed on '{path}'");
+        if (statx(AtCurrentDirectory, path, 0, InodeNumber, named) != 0) return false;
+        const int Inode = 32, Device = 136; // stx_ino; stx_dev_major and _minor
+        return *(ulong*)(open + Inode) == *(ulong*)(named + Inode) && *(ulong*)(open + Device) == *(ulong*)(named + Device);
+    }
+
+    /// <summary>
     /// Opens an existing file. On Unix not through .NET, which takes a flock of its own on everything it opens and so could not read a
     /// <c>.lock</c> that is held.
     /// </summary>
@@ -162,6 +181,30 @@ internal static partial class Platform
         var current = Path.GetFullPath(path);
         while (!Directory.Exists(current) && Path.GetDirectoryName(current) is { } parent) current = parent;
         return OperatingSystem.IsWindows() ? Path.GetPathRoot(current)! : current;
+    }
+
+    /// <summary>A second name for a file; false where it cannot be had (another file system, or one without hard links).</summary>
+    public static bool TryLink(string existing, string newName) =>
+        OperatingSystem.IsWindows() ? CreateHardLinkW(newName, existing, 0) : link(existing, newName) == 0;
+
+    /// <summary>
+    /// Renames unless the target exists, by link and unlink: .NET's File.Move without overwriting looks first and then renames, so that of
+    /// several racers two can win. A crash in between leaves both names.
+    /// </summary>
+    [UnsupportedOSPlatform("windows")]
+    public static bool TryRenameFile(string from, string to)
+    {
+        if (link(from, to) != 0)
+        {
+            const int EEXIST = 17;
+            if (Marshal.GetLastPInvokeError() == EEXIST) return false;
+            if (File.Exists(to)) return false;
+            File.Move(from, to, overwrite: false); // no hard links here: as good as it gets
+            return true;
+        }
+
+        File.Delete(from);
+        return true;
     }
 
     private static bool IsTransientOnWindows(Exception e) =>
@@ -203,6 +246,13 @@ internal static partial class Platform
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int flock(SafeFileHandle descriptor, int operation);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int link(string existing, string newName);
+
+    [LibraryImport("kernel32", SetLastError = true, StringMarshalling = StringMarshalling.Utf16)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    private static partial bool CreateHardLinkW(string newName, string existing, nint securityAttributes);
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int chown(string path, uint user, uint group);

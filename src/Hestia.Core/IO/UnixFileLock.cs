@@ -29,7 +29,8 @@ internal sealed class UnixFileLock : FileLock
         var handle = Platform.OpenDescriptor(path, write: !shared);
         try
         {
-            if (Platform.TryFlock(handle, path, shared)) return new UnixFileLock(path, handle);
+            // The folder may have been replaced (a restore) since the file was opened: the lock that counts is the one the path names.
+            if (Platform.TryFlock(handle, path, shared) && Platform.IsStillNamed(handle, path)) return new UnixFileLock(path, handle);
         }
         catch
         {

@@ -18,6 +18,7 @@ internal sealed unsafe class BlockCursor : IDisposable
     private IntervalEntry[] _interval = [];
     private int _intervalRestart = -1;
     private BlockView _view;
+    private byte* _guide;
     private byte* _key;
     private int _keyLength;
     private byte* _next;
@@ -47,9 +48,10 @@ internal sealed unsafe class BlockCursor : IDisposable
     /// <summary>The restart interval the block was built with.</summary>
     public int RestartInterval => _view.RestartInterval;
 
-    /// <summary>Takes the payload of a block, which must stay where it is; stands nowhere.</summary>
-    public bool Open(byte* payload, int length)
+    /// <summary>Takes the payload of a block (and its guide, if it has one), which must stay where it is; stands nowhere.</summary>
+    public bool Open(byte* payload, int length, byte* guide = null)
     {
+        _guide = guide;
         IsValid = false;
         _intervalRestart = -1;
         IsDamaged = !BlockView.TryOpen(payload, length, out _view);
@@ -130,6 +132,7 @@ internal sealed unsafe class BlockCursor : IDisposable
         fixed (byte* key = target)
         {
             int low = 0, high = _view.RestartCount - 1;
+            if (_guide != null) BlockGuide.Narrow(_guide, key, target.Length, ref low, ref high);
             while (low < high)
             {
                 var middle = (low + high + 1) >> 1;

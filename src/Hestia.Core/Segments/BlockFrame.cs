@@ -52,7 +52,8 @@ internal readonly struct BlockFrame
     public static bool TryReadHeader(ReadOnlySpan<byte> source, long offset, out BlockFrame frame)
     {
         frame = default;
-        if (source.Length < SegmentFormat.BlockHeaderBytes || BinaryPrimitives.ReadUInt16LittleEndian(source) != SegmentFormat.BlockMagic) return false;
+        if (source.Length < SegmentFormat.BlockHeaderBytes || BinaryPrimitives.ReadUInt16LittleEndian(source) != SegmentFormat.BlockMagic)
+            return false;
         if (source[2] is < (byte)BlockKind.Data or > (byte)BlockKind.Properties || source[3] > (byte)BlockCodec.Snappy) return false;
         var length = BinaryPrimitives.ReadUInt32LittleEndian(source[4..]);
         var seed = BinaryPrimitives.ReadUInt32LittleEndian(source[8..]);
@@ -70,7 +71,8 @@ internal readonly struct BlockFrame
         return crc == BinaryPrimitives.ReadUInt32LittleEndian(block[^SegmentFormat.BlockTrailerBytes..]);
     }
 
-    public static ReadOnlySpan<byte> PayloadOf(ReadOnlySpan<byte> block) => block[SegmentFormat.BlockHeaderBytes..^SegmentFormat.BlockTrailerBytes];
+    public static ReadOnlySpan<byte> PayloadOf(ReadOnlySpan<byte> block) =>
+        block[SegmentFormat.BlockHeaderBytes..^SegmentFormat.BlockTrailerBytes];
 
     private static uint HeaderChecksum(ReadOnlySpan<byte> header, long offset)
     {

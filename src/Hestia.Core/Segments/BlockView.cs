@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Hestia.Core.Segments;
 
@@ -25,13 +26,16 @@ internal unsafe struct BlockEntry
 /// </summary>
 internal readonly unsafe struct BlockView
 {
+    private const int MaxPrefetchBytes = 1024;
+
     private readonly byte* _restarts;
     private readonly byte* _lsns;
     private readonly ulong _minLsn;
     private readonly int _restartWidth;
     private readonly int _lsnWidth;
 
-    private BlockView(byte* data, byte* lsns, byte* restarts, ulong minLsn, int entries, int interval, int restartCount, int lsnWidth, int restartWidth)
+    private BlockView(
+        byte* data, byte* lsns, byte* restarts, ulong minLsn, int entries, int interval, int restartCount, int lsnWidth, int restartWidth)
     {
         Data = data;
         EntriesEnd = lsns;
@@ -72,8 +76,8 @@ internal readonly unsafe struct BlockView
         var columns = (long)entries * lsnWidth + (long)restarts * restartWidth;
         if (columns >= length - SegmentFormat.DataTailBytes) return false;
         var restartsAt = tail - restarts * (uint)restartWidth;
-        view = new BlockView(
-            data, restartsAt - entries * (uint)lsnWidth, restartsAt, minLsn, (int)entries, (int)interval, (int)restarts, lsnWidth, restartWidth);
+        var lsnsAt = restartsAt - entries * (uint)lsnWidth;
+        view = new BlockView(data, lsnsAt, restartsAt, minLsn, (int)entries, (int)interval, (int)restarts, lsnWidth, restartWidth);
         return true;
     }
 
@@ -97,7 +101,9 @@ internal readonly unsafe struct BlockView
         return _minLsn + (wide & (ulong.MaxValue >> (64 - 8 * _lsnWidth)));
     }
 
-    /// <summary>Takes the entry at <paramref name="at"/> apart; returns where the next begins, or null if it does not fit the block.</summary>
+    /// <summary>
+    /// Takes the entry at <paramref name="at"/> apart; returns where the next begins, or null if it does not fit the block.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte* Read(byte* at, out BlockEntry entry)
     {
@@ -121,13 +127,15 @@ internal readonly unsafe struct BlockView
     }
 
     /// <summary>
-    /// Finds the entry with exactly this key. 1: found; 0: not here; -1: the block is damaged.
+    /// Finds the entry with exactly this key; <paramref name="guide"/> is the block's <see cref="BlockGuide"/> or null.
+    /// 1: found; 0: not here; -1: the block is damaged.
     /// </summary>
-    public int Find(byte* key, int keyLength, out BlockEntry entry, out int ordinal)
+    public int Find(byte* key, int keyLength, byte* guide, out BlockEntry entry, out int ordinal)
     {
         ordinal = 0;
         Unsafe.SkipInit(out entry);
         int low = 0, high = RestartCount - 1;
+        if (guide != null) BlockGuide.Narrow(guide, key, keyLength, ref low, ref high);
         while (low < high)
         {
             var middle = (low + high + 1) >> 1;
@@ -145,6 +153,7 @@ internal readonly unsafe struct BlockView
         }
 
         var at = Restart(low);
+        Prefetch(at, low + 1 < RestartCount ? Restart(low + 1) : EntriesEnd);
         var stop = Math.Min((low + 1) * RestartInterval, EntryCount);
         // The entry before is smaller than the key and has `matched` bytes in common with it. One that shares more with its predecessor
         // is smaller, too; one that shares less is larger than the key; only one that shares as much needs a look.
@@ -172,6 +181,16 @@ internal readonly unsafe struct BlockView
         }
 
         return 0;
+    }
+
+    /// <summary>
+    /// Has the lines of a restart interval fetched all at once: the walk below would meet them one after the other, each a miss of its own.
+    /// </summary>
+    private static void Prefetch(byte* at, byte* end)
+    {
+        if (!Sse.IsSupported || at == null) return;
+        end = end < at + MaxPrefetchBytes ? end : at + MaxPrefetchBytes;
+        for (; at < end; at += 64) Sse.Prefetch0(at);
     }
 
     private byte* ReadLong(byte* at, out BlockEntry entry)

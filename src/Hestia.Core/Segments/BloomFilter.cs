@@ -23,7 +23,8 @@ internal readonly unsafe struct BloomFilter
         _probes = probes;
     }
 
-    public static long PayloadBytes(long keys, int bitsPerKey) => SegmentFormat.FilterHeadBytes + LineCount(keys, bitsPerKey) * SegmentFormat.FilterLineBytes;
+    public static long PayloadBytes(long keys, int bitsPerKey) =>
+        SegmentFormat.FilterHeadBytes + LineCount(keys, bitsPerKey) * SegmentFormat.FilterLineBytes;
 
     /// <summary>Fills <paramref name="payload"/> (of <see cref="PayloadBytes"/>) with the filter of these hashes.</summary>
     public static void Build(ulong* hashes, long count, int bitsPerKey, byte* payload)
@@ -36,7 +37,8 @@ internal readonly unsafe struct BloomFilter
         head[4] = (byte)probes;
         head[5] = (byte)bitsPerKey;
         var start = payload + SegmentFormat.FilterHeadBytes;
-        for (uint i = 0; i < lines; i++) new Span<byte>(start + (nint)i * SegmentFormat.FilterLineBytes, SegmentFormat.FilterLineBytes).Clear();
+        for (uint i = 0; i < lines; i++)
+            new Span<byte>(start + (nint)i * SegmentFormat.FilterLineBytes, SegmentFormat.FilterLineBytes).Clear();
         for (long i = 0; i < count; i++)
         {
             var line = Line(start, lines, hashes[i]);
@@ -54,7 +56,8 @@ internal readonly unsafe struct BloomFilter
         var lines = BinaryPrimitives.ReadUInt32LittleEndian(head);
         int probes = head[4], bitsPerKey = head[5];
         if (lines * (long)SegmentFormat.FilterLineBytes + SegmentFormat.FilterHeadBytes != length) return false;
-        if (bitsPerKey is < 1 or > SegmentFormat.MaxFilterBitsPerKey || probes != Probes(bitsPerKey) || head[6] != 0 || head[7] != 0) return false;
+        if (bitsPerKey is < 1 or > SegmentFormat.MaxFilterBitsPerKey || probes != Probes(bitsPerKey) || head[6] != 0 || head[7] != 0)
+            return false;
         filter = new BloomFilter(payload + SegmentFormat.FilterHeadBytes, lines, probes);
         return true;
     }
@@ -73,7 +76,9 @@ internal readonly unsafe struct BloomFilter
         return true;
     }
 
-    /// <summary>Near the ln 2 times the bits that is best in theory, less what a blocked filter and the time per probe make of it.</summary>
+    /// <summary>
+    /// Near the ln 2 times the bits that is best in theory, less what a blocked filter and the time per probe make of it.
+    /// </summary>
     private static int Probes(int bitsPerKey) => Math.Clamp((bitsPerKey * 6 + 5) / 10, 1, 16);
 
     private static long LineCount(long keys, int bitsPerKey)
@@ -83,7 +88,8 @@ internal readonly unsafe struct BloomFilter
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static byte* Line(byte* lines, uint count, ulong hash) => lines + (nint)(((hash >> 32) * count) >> 32) * SegmentFormat.FilterLineBytes;
+    private static byte* Line(byte* lines, uint count, ulong hash) =>
+        lines + (nint)(((hash >> 32) * count) >> 32) * SegmentFormat.FilterLineBytes;
 }
 
 /// <summary>The hashes of a segment's keys while it is written.</summary>

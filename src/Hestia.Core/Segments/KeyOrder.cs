@@ -41,7 +41,9 @@ internal static unsafe class KeyOrder
         return at;
     }
 
-    /// <summary>The first 8 bytes as a number in key order, zeros behind a shorter key: unequal numbers decide, equal ones do not.</summary>
+    /// <summary>
+    /// The first 8 bytes as a number in key order, zeros behind a shorter key: unequal numbers decide, equal ones do not.
+    /// </summary>
     public static ulong Prefix(byte* key, int length)
     {
         if (length >= 8) return ReadBigEndian(key);

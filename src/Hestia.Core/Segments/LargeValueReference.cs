@@ -24,7 +24,8 @@ internal readonly record struct LargeValueReference(BlockLocation Block, int Val
         if (valueLength is < Limits.LargeValueBytes or > Limits.MaxValueBytes) return false;
         if (offset < SegmentFormat.HeaderBytes || length < SegmentFormat.BlockOverhead || length > dataEnd - offset) return false;
         if (length > valueLength + SegmentFormat.BlockOverhead) return false;
-        reference = new LargeValueReference(new BlockLocation(offset, length, BinaryPrimitives.ReadUInt32LittleEndian(at[16..])), valueLength);
+        reference =
+            new LargeValueReference(new BlockLocation(offset, length, BinaryPrimitives.ReadUInt32LittleEndian(at[16..])), valueLength);
         return true;
     }
 

@@ -144,7 +144,8 @@ internal sealed unsafe class SegmentCursor : EntryCursor
     {
         _largeLength = -1;
         IsValid = valid;
-        if (_block.IsDamaged) throw SegmentErrors.Damaged(_reader.Path, _index.Offset(_current), "the entries of a block do not fit together");
+        if (_block.IsDamaged)
+            throw SegmentErrors.Damaged(_reader.Path, _index.Offset(_current), "the entries of a block do not fit together");
     }
 
     private void OpenBlock(int block)
@@ -159,18 +160,20 @@ internal sealed unsafe class SegmentCursor : EntryCursor
         _pinned = default;
         var offset = _index.Offset(block);
         var length = _index.Length(block);
-        if (length > SegmentFormat.MaxDataPayloadBytes + SegmentFormat.BlockOverhead) throw SegmentErrors.Damaged(_reader.Path, offset, "a data block is longer than there can be");
+        if (length > SegmentFormat.MaxDataPayloadBytes + SegmentFormat.BlockOverhead)
+            throw SegmentErrors.Damaged(_reader.Path, offset, "a data block is longer than there can be");
         bool opened;
         if (_useCache)
         {
             if (!_reader.Cache.TryGet(_reader.Number, (ulong)offset, out _pinned))
             {
                 // Only a cursor that goes on in one direction reads ahead, and twice as far each time.
-                if (!InWindow(offset, length)) _readAhead = step is 1 or -1 ? Math.Min(Math.Max(FirstReadAhead, _readAhead * 2), _maxReadAhead) : 0;
+                if (!InWindow(offset, length))
+                    _readAhead = step is 1 or -1 ? Math.Min(Math.Max(FirstReadAhead, _readAhead * 2), _maxReadAhead) : 0;
                 _pinned = _reader.PutBlock(Stored(offset, length, step < 0), offset);
             }
 
-            opened = _block.Open(_pinned.Data, _pinned.Length);
+            opened = _block.Open(_pinned.Data, _pinned.Length, _pinned.Aid);
         }
         else
         {
@@ -186,9 +189,11 @@ internal sealed unsafe class SegmentCursor : EntryCursor
         var problem = BlockDecoder.Check(stored, offset, BlockKind.Data, SegmentFormat.MaxDataPayloadBytes, out var frame, out var length);
         if (problem is not null) throw SegmentErrors.Damaged(_reader.Path, offset, problem);
         // A block stored as it is can be read where it lies: the window is not refilled before the cursor leaves the block.
-        if (frame.Codec == BlockCodec.None) return _block.Open(_window.Pointer + (offset - _windowStart) + SegmentFormat.BlockHeaderBytes, length);
+        if (frame.Codec == BlockCodec.None)
+            return _block.Open(_window.Pointer + (offset - _windowStart) + SegmentFormat.BlockHeaderBytes, length);
         var decoded = _decoded.Reserve(length);
-        if (!BlockDecoder.TryDecode(stored, frame, new Span<byte>(decoded, length))) throw SegmentErrors.Damaged(_reader.Path, offset, "a compressed block cannot be decoded");
+        if (!BlockDecoder.TryDecode(stored, frame, new Span<byte>(decoded, length)))
+            throw SegmentErrors.Damaged(_reader.Path, offset, "a compressed block cannot be decoded");
         return _block.Open(decoded, length);
     }
 
@@ -215,7 +220,8 @@ internal sealed unsafe class SegmentCursor : EntryCursor
 
     private ReadOnlySpan<byte> LargeValue()
     {
-        if (_largeLength < 0) _largeLength = _reader.ReadLargeValue(_block.StoredValue, _index.Offset(_current), _large ??= new NativeBuffer());
+        if (_largeLength < 0)
+            _largeLength = _reader.ReadLargeValue(_block.StoredValue, _index.Offset(_current), _large ??= new NativeBuffer());
         return new ReadOnlySpan<byte>(_large!.Pointer, _largeLength);
     }
 }

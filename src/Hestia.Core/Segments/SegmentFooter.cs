@@ -69,7 +69,7 @@ internal sealed record SegmentFooter(BlockLocation Filter, BlockLocation Index, 
         if (Properties.Length != fileLength - SegmentFormat.FooterBytes - Properties.Offset) return false;
         return Filter.Length is 0 or >= SegmentFormat.BlockOverhead and <= int.MaxValue
             && Index.Length is >= SegmentFormat.BlockOverhead and <= int.MaxValue
-            && Properties.Length is >= SegmentFormat.BlockOverhead and <= SegmentFormat.BlockOverhead + SegmentFormat.PropertiesFixedBytes + 2 * Limits.MaxKeyBytes;
+            && Properties.Length is >= SegmentFormat.BlockOverhead and <= SegmentFormat.MaxPropertiesBytes;
     }
 
     private static void WriteLocation(Span<byte> at, BlockLocation location)

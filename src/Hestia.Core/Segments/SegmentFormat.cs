@@ -37,7 +37,9 @@ internal static class SegmentFormat
     public const int MaxBlockBytes = 1 << 20;
     public const int MaxRestartInterval = 256;
 
-    /// <summary>No data block decodes to more: the largest target, or one entry with the longest key and the longest inline value.</summary>
+    /// <summary>
+    /// No data block decodes to more: the largest target, or one entry with the longest key and the longest inline value.
+    /// </summary>
     public const int MaxDataPayloadBytes = MaxBlockBytes + (Limits.MaxKeyBytes + Limits.LargeValueBytes + 64);
 
     // The third varint of an entry: what the value is, or its length plus TagInline.
@@ -54,11 +56,14 @@ internal static class SegmentFormat
     public const int MaxFilterBytes = 1 << 30;
     public const int MaxFilterBitsPerKey = 32;
 
-    /// <summary>The sparse index of one segment; it holds at least a hundred thousand blocks even with the longest separators that occur.</summary>
+    /// <summary>
+    /// The sparse index of one segment; it holds at least a hundred thousand blocks even with the longest separators that occur.
+    /// </summary>
     public const int MaxIndexBytes = 1 << 30;
 
     // Properties: fixed part, then smallest and largest key.
     public const int PropertiesFixedBytes = 96;
+    public const int MaxPropertiesBytes = BlockOverhead + PropertiesFixedBytes + 2 * Limits.MaxKeyBytes;
 
     /// <summary>A compressed block is kept only if it is at least an eighth smaller: decoding has its price on every read.</summary>
     public static bool IsWorthCompressing(int rawLength, int compressedLength) => compressedLength < rawLength - rawLength / 8;

@@ -95,7 +95,8 @@ internal sealed record SegmentProperties
             MinKey = keys[..(int)minKeyLength].ToArray(),
             MaxKey = keys[(int)minKeyLength..].ToArray(),
         };
-        if (properties.Entries <= 0 || (ulong)properties.Tombstones > (ulong)properties.Entries || properties.MinLsn > properties.MaxLsn) return null;
+        if (properties.Entries <= 0 || (ulong)properties.Tombstones > (ulong)properties.Entries || properties.MinLsn > properties.MaxLsn)
+            return null;
         return properties.MinKey.AsSpan().SequenceCompareTo(properties.MaxKey) > 0 ? null : properties;
     }
 }

@@ -19,6 +19,9 @@ internal sealed unsafe class SegmentReader
     [ThreadStatic]
     private static NativeBuffer? t_scratch;
 
+    [ThreadStatic]
+    private static NativeBuffer? t_decoded;
+
     private readonly PooledFile _file;
     private readonly SegmentFooter _footer;
     private readonly object _loading = new();
@@ -59,28 +62,38 @@ internal sealed unsafe class SegmentReader
 
     internal SparseIndex Index => _index ?? LoadIndex();
 
-    /// <summary>The hash that <see cref="TryGet"/> and <see cref="MayContain"/> take; computed once however many segments are asked.</summary>
+    /// <summary>
+    /// The hash that <see cref="TryGet"/> and <see cref="MayContain"/> take; computed once however many segments are asked.
+    /// </summary>
     public static ulong HashKey(ReadOnlySpan<byte> key) => XxHash64.Compute(key);
 
     /// <summary>Opens a segment: its length and its footer are checked, with one read.</summary>
     /// <exception cref="HestiaException">SegmentMissing, SegmentDamaged, FormatTooNew, or a failure of the file.</exception>
-    public static SegmentReader Open(FileSystem fileSystem, string path, SegmentId id, long expectedSize, BlockCache cache, OpenFileLimit files)
+    public static SegmentReader Open(
+        FileSystem fileSystem, string path, SegmentId id, long expectedSize, BlockCache cache, OpenFileLimit files)
     {
         var file = new PooledFile(fileSystem, path, files);
         try
         {
             var length = file.ReadLength();
-            if (length != expectedSize) throw SegmentErrors.Damaged(path, Math.Min(length, expectedSize), $"it has {length:N0} bytes where {expectedSize:N0} are expected");
-            if (length < SegmentFormat.HeaderBytes + SegmentFormat.FooterBytes) throw SegmentErrors.Damaged(path, 0, "it is too short to be a segment");
+            if (length != expectedSize)
+            {
+                var problem = $"it has {length:N0} bytes where {expectedSize:N0} are expected";
+                throw SegmentErrors.Damaged(path, Math.Min(length, expectedSize), problem);
+            }
+
+            if (length < SegmentFormat.HeaderBytes + SegmentFormat.FooterBytes)
+                throw SegmentErrors.Damaged(path, 0, "it is too short to be a segment");
             var tail = new byte[(int)Math.Min(length, TailBytes)];
             var tailAt = length - tail.Length;
             if (file.Read(tailAt, tail) != tail.Length) throw SegmentErrors.Damaged(path, tailAt, "it ends early");
-            var footer = SegmentFooter.TryDecode(tail.AsSpan(tail.Length - SegmentFormat.FooterBytes), length, out var problem)
-                ?? throw SegmentErrors.Damaged(path, length - SegmentFormat.FooterBytes, problem);
+            var footer = SegmentFooter.TryDecode(tail.AsSpan(tail.Length - SegmentFormat.FooterBytes), length, out var reason)
+                ?? throw SegmentErrors.Damaged(path, length - SegmentFormat.FooterBytes, reason);
             if (footer.Version > SegmentFormat.Version) throw SegmentErrors.TooNew(path, footer.Version);
             var reader = new SegmentReader(file, id, length, footer, cache);
             if (footer.Properties.Offset >= tailAt)
-                reader._properties = reader.DecodeProperties(tail.AsSpan((int)(footer.Properties.Offset - tailAt), (int)footer.Properties.Length));
+                reader._properties =
+                    reader.DecodeProperties(tail.AsSpan((int)(footer.Properties.Offset - tailAt), (int)footer.Properties.Length));
             return reader;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -140,7 +153,7 @@ internal sealed unsafe class SegmentReader
         var ordinal = 0;
         if (BlockView.TryOpen(handle.Data, handle.Length, out var view))
         {
-            fixed (byte* target = key) found = view.Find(target, key.Length, out entry, out ordinal);
+            fixed (byte* target = key) found = view.Find(target, key.Length, handle.Aid, out entry, out ordinal);
         }
         else
         {
@@ -150,7 +163,8 @@ internal sealed unsafe class SegmentReader
         if (found <= 0)
         {
             handle.Release();
-            return found == 0 ? false : throw SegmentErrors.Damaged(Path, index.Offset(block), "the entries of a block do not fit together");
+            if (found < 0) throw SegmentErrors.Damaged(Path, index.Offset(block), "the entries of a block do not fit together");
+            return false;
         }
 
         if (entry.Tag == SegmentFormat.TagLargeValue) return GetLargeValue(handle, entry, view.Lsn(ordinal), out value);
@@ -159,8 +173,9 @@ internal sealed unsafe class SegmentReader
     }
 
     /// <summary>
-    /// A cursor over all entries. With <paramref name="fillCache"/> it goes through the cache and reads ahead the further the longer it runs on in one
-    /// direction, up to <paramref name="readAheadBytes"/>; without, it leaves the cache alone and always reads that much at once.
+    /// A cursor over all entries. With <paramref name="fillCache"/> it goes through the cache and reads ahead, the further the longer it
+    /// goes on in one direction, up to <paramref name="readAheadBytes"/>; without, it leaves the cache alone and always reads that much at
+    /// once.
     /// </summary>
     public SegmentCursor CreateCursor(bool fillCache, int readAheadBytes)
     {
@@ -215,36 +230,60 @@ internal sealed unsafe class SegmentReader
     /// <summary>Checks and decodes a stored data block into the cache; the handle is pinned.</summary>
     internal BlockHandle PutBlock(ReadOnlySpan<byte> stored, long offset)
     {
-        if (BlockDecoder.Check(stored, offset, BlockKind.Data, SegmentFormat.MaxDataPayloadBytes, out var frame, out var length) is { } problem)
-            throw SegmentErrors.Damaged(Path, offset, problem);
-        var handle = Cache.Reserve(Number, (ulong)offset, length);
-        if (!BlockDecoder.TryDecode(stored, frame, new Span<byte>(handle.Data, length)))
+        var problem = BlockDecoder.Check(stored, offset, BlockKind.Data, SegmentFormat.MaxDataPayloadBytes, out var frame, out var length);
+        if (problem is not null) throw SegmentErrors.Damaged(Path, offset, problem);
+        // The payload is taken apart before it has its place, because only its end says how long a guide it needs.
+        var payload = BlockFrame.PayloadOf(stored);
+        if (frame.Codec != BlockCodec.None)
         {
-            handle.Release();
-            throw SegmentErrors.Damaged(Path, offset, "a compressed block cannot be decoded");
+            var decoded = new Span<byte>((t_decoded ??= new NativeBuffer(8 << 10)).Reserve(length), length);
+            if (!BlockDecoder.TryDecode(stored, frame, decoded))
+                throw SegmentErrors.Damaged(Path, offset, "a compressed block cannot be decoded");
+            payload = decoded;
+        }
+
+        BlockHandle handle;
+        fixed (byte* source = payload)
+        {
+            var aid = BlockView.TryOpen(source, length, out var view) ? BlockGuide.Measure(view) : 0;
+            handle = Cache.Reserve(Number, (ulong)offset, length, aid);
+            payload.CopyTo(new Span<byte>(handle.Data, length));
+            if (aid > 0 && !BlockGuide.TryBuild(view, handle.Aid))
+            {
+                handle.Release();
+                throw SegmentErrors.Damaged(Path, offset, "the restart points of a block do not ascend");
+            }
         }
 
         Cache.Publish(handle);
         return handle;
     }
 
-    /// <summary>Reads a large value into <paramref name="buffer"/>; <paramref name="blockOffset"/> is where the reference stands. Returns its length.</summary>
+    /// <summary>
+    /// Reads a large value into <paramref name="buffer"/>; <paramref name="blockOffset"/> is where the reference stands. Returns its
+    /// length.
+    /// </summary>
     internal int ReadLargeValue(ReadOnlySpan<byte> reference, long blockOffset, NativeBuffer buffer)
     {
-        if (!LargeValueReference.TryDecode(reference, DataEnd, out var large)) throw SegmentErrors.Damaged(Path, blockOffset, "it refers to a large value outside the file");
+        if (!LargeValueReference.TryDecode(reference, DataEnd, out var large))
+            throw SegmentErrors.Damaged(Path, blockOffset, "it refers to a large value outside the file");
         using var stored = new NativeBuffer((nint)large.Block.Length);
         var block = new Span<byte>(stored.Pointer, (int)large.Block.Length);
         ReadExactly(large.Block.Offset, block);
-        var problem = BlockDecoder.Check(block, large.Block.Offset, BlockKind.LargeValue, Limits.MaxValueBytes, out var frame, out var length);
-        if (problem is null && (length != large.ValueLength || !LargeValueReference.IsBlock(block, large.Block.Crc))) problem = "a large value is not the one its entry refers to";
-        if (problem is null && !BlockDecoder.TryDecode(block, frame, new Span<byte>(buffer.Reserve(length), length))) problem = "a compressed value cannot be decoded";
+        var problem =
+            BlockDecoder.Check(block, large.Block.Offset, BlockKind.LargeValue, Limits.MaxValueBytes, out var frame, out var length);
+        if (problem is null && (length != large.ValueLength || !LargeValueReference.IsBlock(block, large.Block.Crc)))
+            problem = "a large value is not the one its entry refers to";
+        if (problem is null && !BlockDecoder.TryDecode(block, frame, new Span<byte>(buffer.Reserve(length), length)))
+            problem = "a compressed value cannot be decoded";
         return problem is null ? length : throw SegmentErrors.Damaged(Path, large.Block.Offset, problem);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private BlockHandle ReadBlock(long offset, int length)
     {
-        if (length > SegmentFormat.MaxDataPayloadBytes + SegmentFormat.BlockOverhead) throw SegmentErrors.Damaged(Path, offset, "a data block is longer than there can be");
+        if (length > SegmentFormat.MaxDataPayloadBytes + SegmentFormat.BlockOverhead)
+            throw SegmentErrors.Damaged(Path, offset, "a data block is longer than there can be");
         var scratch = t_scratch ??= new NativeBuffer(8 << 10);
         var stored = new Span<byte>(scratch.Reserve(length), length);
         ReadExactly(offset, stored);
@@ -298,7 +337,8 @@ internal sealed unsafe class SegmentReader
                 var block = new Span<byte>(memory.Pointer + FilterPadding, (int)location.Length);
                 ReadExactly(location.Offset, block);
                 CheckPlain(block, location, BlockKind.Filter);
-                if (!BloomFilter.TryOpen(memory.Pointer + FilterPadding + SegmentFormat.BlockHeaderBytes, location.Length - SegmentFormat.BlockOverhead, out _filter))
+                if (!BloomFilter.TryOpen(memory.Pointer + FilterPadding + SegmentFormat.BlockHeaderBytes,
+                    location.Length - SegmentFormat.BlockOverhead, out _filter))
                     throw SegmentErrors.Damaged(Path, location.Offset, "its filter does not fit together");
             }
             catch
@@ -321,7 +361,8 @@ internal sealed unsafe class SegmentReader
 
     private void CheckPlain(ReadOnlySpan<byte> block, BlockLocation location, BlockKind kind)
     {
-        if (!BlockFrame.TryRead(block, location.Offset, out var frame, out var crc) || crc != location.Crc || frame.Kind != kind || frame.Codec != BlockCodec.None)
+        if (!BlockFrame.TryRead(block, location.Offset, out var frame, out var crc) || crc != location.Crc || frame.Kind != kind
+            || frame.Codec != BlockCodec.None)
             throw SegmentErrors.Damaged(Path, location.Offset, $"the checksum of its {kind} block is wrong");
     }
 }

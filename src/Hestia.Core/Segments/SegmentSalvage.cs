@@ -3,7 +3,9 @@ using Hestia.Core.IO;
 
 namespace Hestia.Core.Segments;
 
-/// <summary>Entries that a damaged segment no longer gives: those between two keys (both themselves possibly lost), null meaning open.</summary>
+/// <summary>
+/// Entries that a damaged segment no longer gives: those between two keys (both themselves possibly lost), null meaning open.
+/// </summary>
 internal sealed record LostRange(long Offset, long Length, byte[]? FirstKey, byte[]? LastKey, Lsn? FirstLsn, Lsn? LastLsn, string Reason);
 
 /// <summary>
@@ -56,7 +58,8 @@ internal sealed unsafe class SegmentSalvage : IDisposable
 
     /// <summary>Opens a segment, however damaged.</summary>
     /// <exception cref="HestiaException">The file cannot be opened, or is of a newer version.</exception>
-    public static SegmentSalvage Open(FileSystem fileSystem, string path, Action<long>? progress = null, CancellationToken cancellation = default)
+    public static SegmentSalvage Open(
+        FileSystem fileSystem, string path, Action<long>? progress = null, CancellationToken cancellation = default)
     {
         StorageFile? file = null;
         try
@@ -136,7 +139,8 @@ internal sealed unsafe class SegmentSalvage : IDisposable
             if (_block.IsLargeValue && !ReadLargeValue())
             {
                 var copy = key.ToArray();
-                Add(new LostRange(_walker.Offset, 0, copy, copy, new Lsn(_block.Lsn), new Lsn(_block.Lsn), "the large value of this key is damaged"));
+                var lsn = new Lsn(_block.Lsn);
+                Add(new LostRange(_walker.Offset, 0, copy, copy, lsn, lsn, "the large value of this key is damaged"));
                 continue;
             }
 
@@ -162,8 +166,10 @@ internal sealed unsafe class SegmentSalvage : IDisposable
             return false;
         }
 
-        if (BlockDecoder.Check(block, reference.Block.Offset, BlockKind.LargeValue, Limits.MaxValueBytes, out var frame, out _largeLength) is not null) return false;
-        return _largeLength == reference.ValueLength
+        var offset = reference.Block.Offset;
+        var problem = BlockDecoder.Check(block, offset, BlockKind.LargeValue, Limits.MaxValueBytes, out var frame, out _largeLength);
+        return problem is null
+            && _largeLength == reference.ValueLength
             && LargeValueReference.IsBlock(block, reference.Block.Crc)
             && BlockDecoder.TryDecode(block, frame, new Span<byte>(_large.Reserve(_largeLength), _largeLength));
     }

@@ -124,7 +124,8 @@ internal sealed unsafe class SegmentTail : IDisposable
         const int Padding = SegmentFormat.FilterLineBytes - SegmentFormat.BlockHeaderBytes - SegmentFormat.FilterHeadBytes;
         var memory = ReadBlock(file, location, BlockKind.Filter, Padding);
         if (memory is null) return;
-        if (BloomFilter.TryOpen(memory.Pointer + Padding + SegmentFormat.BlockHeaderBytes, location.Length - SegmentFormat.BlockOverhead, out _filter))
+        if (BloomFilter.TryOpen(memory.Pointer + Padding + SegmentFormat.BlockHeaderBytes, location.Length - SegmentFormat.BlockOverhead,
+            out _filter))
         {
             _filterMemory = memory;
             return;
@@ -142,7 +143,8 @@ internal sealed unsafe class SegmentTail : IDisposable
         {
             _problems.Add((kind, location.Offset, problem));
         }
-        else if (!BlockFrame.TryRead(block, location.Offset, out var frame, out var crc) || frame.Kind != kind || frame.Codec != BlockCodec.None || crc != location.Crc)
+        else if (!BlockFrame.TryRead(block, location.Offset, out var frame, out var crc) || frame.Kind != kind
+            || frame.Codec != BlockCodec.None || crc != location.Crc)
         {
             _problems.Add((kind, location.Offset, $"the checksum of the {kind} block is wrong"));
         }

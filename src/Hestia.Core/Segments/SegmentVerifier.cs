@@ -101,17 +101,23 @@ internal sealed unsafe class SegmentVerifier : IDisposable
     private void Run(long? expectedSize, SegmentId? id)
     {
         if (expectedSize is { } size && size != _file.Length)
-            Report("SegmentSize", $"The segment has {_file.Length:N0} bytes where the manifest says {size:N0}.", Math.Min(size, _file.Length));
+        {
+            var message = $"The segment has {_file.Length:N0} bytes where the manifest says {size:N0}.";
+            Report("SegmentSize", message, Math.Min(size, _file.Length));
+        }
+
         if (_tail.NewerVersion > 0)
         {
-            Report("SegmentFormatTooNew", $"The segment has format version {_tail.NewerVersion}; this version of Hestia reads up to {SegmentFormat.Version}.", 0);
+            Report("SegmentFormatTooNew",
+                $"The segment has format version {_tail.NewerVersion}; this version of Hestia reads up to {SegmentFormat.Version}.", 0);
             return;
         }
 
         foreach (var (kind, offset, problem) in _tail.Problems)
         {
             var part = kind is null ? "footer" : kind.ToString()!.ToLowerInvariant();
-            Report(kind is null ? "SegmentFooter" : $"Segment{kind}", $"The {part} is damaged: {problem}. The entries themselves are not in it.", offset);
+            var code = kind is null ? "SegmentFooter" : $"Segment{kind}";
+            Report(code, $"The {part} is damaged: {problem}. The entries themselves are not in it.", offset);
         }
 
         while (_walker.Next() != WalkStep.End)
@@ -120,7 +126,8 @@ internal sealed unsafe class SegmentVerifier : IDisposable
             else OnBlock();
         }
 
-        foreach (var (offset, problem) in _scanner.Unreadable) Report("SegmentUnreadable", $"The device could not read here: {problem}", offset);
+        foreach (var (offset, problem) in _scanner.Unreadable)
+            Report("SegmentUnreadable", $"The device could not read here: {problem}", offset);
         // Totals of a file that is known to be damaged would only repeat that.
         if (!_damaged) CompareTotals();
         if (id is not { } expected) return;
@@ -142,7 +149,8 @@ internal sealed unsafe class SegmentVerifier : IDisposable
         var kind = _walker.Kind!.Value;
         // Large values stand among the data; the others follow in the order of their numbers, each once.
         var rank = kind == BlockKind.LargeValue ? BlockKind.Data : kind;
-        if (rank < _lastKind || (rank == _lastKind && rank != BlockKind.Data)) Damaged("SegmentBlockOrder", $"A {kind} block stands behind a {_lastKind} block.");
+        if (rank < _lastKind || (rank == _lastKind && rank != BlockKind.Data))
+            Damaged("SegmentBlockOrder", $"A {kind} block stands behind a {_lastKind} block.");
         _lastKind = rank;
         switch (kind)
         {
@@ -174,7 +182,8 @@ internal sealed unsafe class SegmentVerifier : IDisposable
         if (_tail.Index is { } index)
         {
             if (number >= index.Count) Damaged("SegmentIndex", "The index has fewer data blocks than the file.");
-            else if (!_damaged && (index.Offset(number) != _walker.Offset || index.Length(number) != _walker.Location.Length)) Damaged("SegmentIndex", "The index names another place for this data block.");
+            else if (!_damaged && (index.Offset(number) != _walker.Offset || index.Length(number) != _walker.Location.Length))
+                Damaged("SegmentIndex", "The index names another place for this data block.");
         }
 
         if (_tail.Properties is { } properties && _walker.Codec == BlockCodec.Snappy && properties.Codec != BlockCodec.Snappy)
@@ -193,7 +202,8 @@ internal sealed unsafe class SegmentVerifier : IDisposable
         }
 
         if (_block.IsDamaged || !_block.EndsAtEntriesEnd) ReportBlock("The entries of a data block do not fit together.");
-        if (!_damaged && _nextLargeValue != _largeValues.Count) Damaged("SegmentLargeValue", "A large value stands in the file that no entry refers to.");
+        if (!_damaged && _nextLargeValue != _largeValues.Count)
+            Damaged("SegmentLargeValue", "A large value stands in the file that no entry refers to.");
         _largeValues.Clear();
         _nextLargeValue = 0;
     }
@@ -210,7 +220,8 @@ internal sealed unsafe class SegmentVerifier : IDisposable
                 Damaged("SegmentIndex", "The separator of a data block does not lie between the block before and its first key.", key);
         }
 
-        if (!_tail.MayContain(XxHash64.Compute(key))) Damaged("SegmentFilter", "The filter denies a key that is here: a lookup would not find it.", key);
+        if (!_tail.MayContain(XxHash64.Compute(key)))
+            Damaged("SegmentFilter", "The filter denies a key that is here: a lookup would not find it.", key);
         var lsn = _block.Lsn;
         _minLsn = Math.Min(_minLsn, lsn);
         _maxLsn = Math.Max(_maxLsn, lsn);
@@ -229,7 +240,8 @@ internal sealed unsafe class SegmentVerifier : IDisposable
         // They stand in front of the block in the order of its entries; a damaged one is missing from the list.
         if (good)
         {
-            while (_nextLargeValue < _largeValues.Count && _largeValues[_nextLargeValue].Location.Offset < reference.Block.Offset) _nextLargeValue++;
+            while (_nextLargeValue < _largeValues.Count && _largeValues[_nextLargeValue].Location.Offset < reference.Block.Offset)
+                _nextLargeValue++;
             good = _nextLargeValue < _largeValues.Count && _largeValues[_nextLargeValue] == (reference.Block, reference.ValueLength);
         }
 
@@ -241,8 +253,10 @@ internal sealed unsafe class SegmentVerifier : IDisposable
     private void CompareTotals()
     {
         if (_largeValues.Count > 0) Damaged("SegmentLargeValue", "A large value stands in the file that no entry refers to.");
-        if (_tail.Index is { } index && index.Count != _dataBlocks) Damaged("SegmentIndex", $"The index has {index.Count:N0} data blocks, the file {_dataBlocks:N0}.");
-        if (_tail.Footer is { Filter.Length: > 0 } != _tail.Properties is { BloomBitsPerKey: > 0 } && _tail is { Footer: not null, Properties: not null })
+        if (_tail.Index is { } index && index.Count != _dataBlocks)
+            Damaged("SegmentIndex", $"The index has {index.Count:N0} data blocks, the file {_dataBlocks:N0}.");
+        if (_tail.Footer is { Filter.Length: > 0 } != _tail.Properties is { BloomBitsPerKey: > 0 }
+            && _tail is { Footer: not null, Properties: not null })
             Damaged("SegmentProperties", "Footer and properties disagree on whether there is a filter.");
         if (_tail.Properties is not { } p) return;
         Compare("entries", p.Entries, _entries);
@@ -292,7 +306,13 @@ internal sealed unsafe class SegmentVerifier : IDisposable
     private void Report(string code, string message, long offset, byte[]? first = null, byte[]? last = null)
     {
         if (_findings.Count >= MaxFindings) return;
-        Lsn? firstLsn = _tail.Properties is { } p ? new Lsn(p.MinLsn) : null, lastLsn = _tail.Properties is { } q ? new Lsn(q.MaxLsn) : null;
+        Lsn? firstLsn = null, lastLsn = null;
+        if (_tail.Properties is { } properties)
+        {
+            firstLsn = new Lsn(properties.MinLsn);
+            lastLsn = new Lsn(properties.MaxLsn);
+        }
+
         _findings.Add(new Finding(FindingSeverity.Error, code, message, _name, offset, firstLsn, lastLsn, first, last));
     }
 }

@@ -55,7 +55,8 @@ internal sealed unsafe class SegmentWalker(SegmentScanner scanner, bool footerIs
         if (!_headerPassed)
         {
             _headerPassed = true;
-            if (!SegmentHeader.IsValid(scanner.Peek(SegmentFormat.HeaderBytes))) return Damage(SegmentFormat.HeaderBytes, "the file does not begin as a segment does");
+            if (!SegmentHeader.IsValid(scanner.Peek(SegmentFormat.HeaderBytes)))
+                return Damage(SegmentFormat.HeaderBytes, "the file does not begin as a segment does");
             scanner.Skip(SegmentFormat.HeaderBytes);
             Offset = scanner.Position;
         }
@@ -66,7 +67,8 @@ internal sealed unsafe class SegmentWalker(SegmentScanner scanner, bool footerIs
             return Step = WalkStep.End;
         }
 
-        if (!BlockFrame.TryReadHeader(scanner.Peek(SegmentFormat.BlockHeaderBytes), Offset, out var frame) || frame.TotalLength > BlocksEnd - Offset)
+        if (!BlockFrame.TryReadHeader(scanner.Peek(SegmentFormat.BlockHeaderBytes), Offset, out var frame)
+            || frame.TotalLength > BlocksEnd - Offset)
             return Resynchronise();
         Kind = frame.Kind;
         Codec = frame.Codec;
@@ -86,11 +88,13 @@ internal sealed unsafe class SegmentWalker(SegmentScanner scanner, bool footerIs
         if (header.PayloadLength > max) return $"a block of kind {header.Kind} is longer than there can be";
         var block = scanner.Peek((int)header.TotalLength);
         if (BlockDecoder.Check(block, Offset, header.Kind, max, out var frame, out var length) is { } problem) return problem;
-        Location = new BlockLocation(Offset, frame.TotalLength, BinaryPrimitives.ReadUInt32LittleEndian(block[^SegmentFormat.BlockTrailerBytes..]));
+        var crc = BinaryPrimitives.ReadUInt32LittleEndian(block[^SegmentFormat.BlockTrailerBytes..]);
+        Location = new BlockLocation(Offset, frame.TotalLength, crc);
         PayloadLength = length;
         // A large value stored as it is needs no decoding to be known good.
         if (frame.Kind == BlockKind.LargeValue && frame.Codec == BlockCodec.None) return null;
-        return BlockDecoder.TryDecode(block, frame, new Span<byte>(_decoded.Reserve(length), length)) ? null : "a compressed block cannot be decoded";
+        var decoded = BlockDecoder.TryDecode(block, frame, new Span<byte>(_decoded.Reserve(length), length));
+        return decoded ? null : "a compressed block cannot be decoded";
     }
 
     private string? CheckOnly(in BlockFrame frame)
@@ -99,7 +103,8 @@ internal sealed unsafe class SegmentWalker(SegmentScanner scanner, bool footerIs
         var crc = scanner.SkipChecksum(frame.Seed, frame.PayloadLength);
         Location = new BlockLocation(Offset, frame.TotalLength, crc);
         PayloadLength = 0;
-        return crc == BinaryPrimitives.ReadUInt32LittleEndian(scanner.Peek(SegmentFormat.BlockTrailerBytes)) ? null : "the checksum of a block is wrong";
+        var stored = BinaryPrimitives.ReadUInt32LittleEndian(scanner.Peek(SegmentFormat.BlockTrailerBytes));
+        return crc == stored ? null : "the checksum of a block is wrong";
     }
 
     private WalkStep Damage(long length, string problem)

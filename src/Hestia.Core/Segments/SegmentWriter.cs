@@ -71,7 +71,8 @@ internal sealed unsafe class SegmentWriter : IDisposable
     /// <exception cref="HestiaException">A key out of order or limits exceeded (InternalError), or a failure of the file.</exception>
     public void Add(ReadOnlySpan<byte> key, ulong lsn, OperationKind kind, ReadOnlySpan<byte> value)
     {
-        if ((uint)(key.Length - 1) >= Limits.MaxKeyBytes || value.Length > Limits.MaxValueBytes || _finished) ThrowMisuse(key, value.Length);
+        if ((uint)(key.Length - 1) >= Limits.MaxKeyBytes || value.Length > Limits.MaxValueBytes || _finished)
+            ThrowMisuse(key, value.Length);
         var last = new ReadOnlySpan<byte>(_lastKey.Pointer, _lastKeyLength);
         var shared = key.CommonPrefixLength(last);
         // Also right for the first entry, whose predecessor is the empty key.
@@ -205,7 +206,8 @@ internal sealed unsafe class SegmentWriter : IDisposable
             var capacity = SnappyCodec.MaxCompressedLength(payload.Length);
             var buffer = new Span<byte>(_compressed.Reserve(capacity), capacity);
             var length = SnappyCodec.Compress(payload, buffer);
-            if (SegmentFormat.IsWorthCompressing(payload.Length, length)) return _output.WriteBlock(kind, BlockCodec.Snappy, buffer[..length]);
+            if (SegmentFormat.IsWorthCompressing(payload.Length, length))
+                return _output.WriteBlock(kind, BlockCodec.Snappy, buffer[..length]);
         }
 
         return _output.WriteBlock(kind, BlockCodec.None, payload);
@@ -287,7 +289,9 @@ internal sealed unsafe class SegmentWriter : IDisposable
 
     private static void ThrowOrder(ReadOnlySpan<byte> key, ReadOnlySpan<byte> last) => throw new HestiaException(
         HestiaErrorCode.InternalError,
-        $"Key 0x{Convert.ToHexString(key[..Math.Min(32, key.Length)])} does not come after 0x{Convert.ToHexString(last[..Math.Min(32, last.Length)])}.");
+        $"Key 0x{Start(key)} does not come after 0x{Start(last)}.");
+
+    private static string Start(ReadOnlySpan<byte> key) => Convert.ToHexString(key[..Math.Min(32, key.Length)]);
 
     private static void ThrowMisuse(ReadOnlySpan<byte> key, int valueLength) => throw new HestiaException(
         HestiaErrorCode.InternalError,

@@ -27,9 +27,12 @@ internal sealed record SegmentWriterOptions
 
     public void Validate()
     {
-        if (BlockBytes is < SegmentFormat.MinBlockBytes or > SegmentFormat.MaxBlockBytes) Throw("block size", BlockBytes, SegmentFormat.MinBlockBytes, SegmentFormat.MaxBlockBytes);
-        if (RestartInterval is < 1 or > SegmentFormat.MaxRestartInterval) Throw("restart interval", RestartInterval, 1, SegmentFormat.MaxRestartInterval);
-        if (BloomBitsPerKey is < 0 or > SegmentFormat.MaxFilterBitsPerKey) Throw("number of Bloom bits per key", BloomBitsPerKey, 0, SegmentFormat.MaxFilterBitsPerKey);
+        if (BlockBytes is < SegmentFormat.MinBlockBytes or > SegmentFormat.MaxBlockBytes)
+            Throw("block size", BlockBytes, SegmentFormat.MinBlockBytes, SegmentFormat.MaxBlockBytes);
+        if (RestartInterval is < 1 or > SegmentFormat.MaxRestartInterval)
+            Throw("restart interval", RestartInterval, 1, SegmentFormat.MaxRestartInterval);
+        if (BloomBitsPerKey is < 0 or > SegmentFormat.MaxFilterBitsPerKey)
+            Throw("number of Bloom bits per key", BloomBitsPerKey, 0, SegmentFormat.MaxFilterBitsPerKey);
         if (Codec > BlockCodec.Snappy) Throw("codec", (int)Codec, 0, (int)BlockCodec.Snappy);
     }
 

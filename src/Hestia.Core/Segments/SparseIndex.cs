@@ -53,7 +53,8 @@ internal sealed unsafe class SparseIndex : IDisposable
     }
 
     /// <summary>
-    /// Takes the payload of an index block apart; null if it is none or its blocks do not lie between header and <paramref name="dataEnd"/>,
+    /// Takes the payload of an index block apart; null if it is none or its blocks do not lie between header and
+    /// <paramref name="dataEnd"/>,
     /// in order. Takes memory in proportion to the payload.
     /// </summary>
     public static SparseIndex? TryOpen(ReadOnlySpan<byte> payload, long dataEnd)
@@ -186,8 +187,10 @@ internal sealed unsafe class SparseIndexBuilder : IDisposable
     /// <summary>Adds the next data block. All separators but the first are not empty and strictly ascending.</summary>
     public void Add(ReadOnlySpan<byte> separator, long offset, long length)
     {
-        if (Bytes + separator.Length > SegmentFormat.MaxIndexBytes / 2) throw new InvalidOperationException("The segment has more blocks than its index can hold.");
-        separator.CopyTo(new Span<byte>(_separators.Grow(_separatorBytes + separator.Length, _separatorBytes) + _separatorBytes, separator.Length));
+        if (Bytes + separator.Length > SegmentFormat.MaxIndexBytes / 2)
+            throw new InvalidOperationException("The segment has more blocks than its index can hold.");
+        separator.CopyTo(new Span<byte>(_separators.Grow(_separatorBytes + separator.Length, _separatorBytes) + _separatorBytes,
+            separator.Length));
         _separatorBytes += separator.Length;
         var blocks = (Block*)_blocks.Grow((_count + 1) * sizeof(Block), _count * sizeof(Block));
         blocks[_count++] = new Block { Offset = offset, Length = length, SeparatorEnd = _separatorBytes };
@@ -203,7 +206,8 @@ internal sealed unsafe class SparseIndexBuilder : IDisposable
         {
             // They ascend, so what the first and the last have in common all have; block 0 has none.
             var first = new ReadOnlySpan<byte>(separators, blocks[1].SeparatorEnd);
-            var last = new ReadOnlySpan<byte>(separators + blocks[_count - 2].SeparatorEnd, _separatorBytes - blocks[_count - 2].SeparatorEnd);
+            var last =
+                new ReadOnlySpan<byte>(separators + blocks[_count - 2].SeparatorEnd, _separatorBytes - blocks[_count - 2].SeparatorEnd);
             if (_count == 2) last = first;
             common = first.CommonPrefixLength(last);
         }

@@ -33,7 +33,7 @@ internal sealed class Flusher
         _room = room;
         _retired = retired;
         _flushed = flushed;
-        _work = new BackgroundWork("hestia-flush", Step);
+        _work = new BackgroundWork(context.Options.Scheduler, "hestia-flush", Step);
     }
 
     public long SegmentsWritten => Interlocked.Read(ref _segmentsWritten);
@@ -58,6 +58,11 @@ internal sealed class Flusher
         {
             lock (_progress) Monitor.PulseAll(_progress);
         });
+        while (_live.Checkpoint < lsn && _error is null && _context.Options.Scheduler.TryRunPending())
+        {
+            // runs here where the scheduler says so
+        }
+
         lock (_progress)
         {
             while (_live.Checkpoint < lsn)

@@ -44,8 +44,8 @@ internal sealed class LogKeeper : IDisposable
         _durable = durable.Value;
         _preallocateBytes = Math.Min(context.Options.MemtableBytes, 64L << 20);
         // Threads of their own and not the pool's: a pool full of waiting writers would keep them waiting for what they wait for.
-        _preparing = new BackgroundWork("hestia-log", Prepare);
-        if (context.Durability == Durability.Async) _syncing = new BackgroundWork("hestia-sync", SyncInBackground);
+        _preparing = new BackgroundWork(context.Options.Scheduler, "hestia-log", Prepare);
+        if (context.Durability == Durability.Async) _syncing = new BackgroundWork(context.Options.Scheduler, "hestia-sync", SyncInBackground);
     }
 
     /// <summary>Last LSN whose log record (or segment) survives a power loss.</summary>
@@ -192,7 +192,7 @@ internal sealed class LogKeeper : IDisposable
     /// <summary>One round of the background sync: wait for its time, then sync what was appended until then.</summary>
     private bool SyncInBackground()
     {
-        _syncNow.Wait(AsyncSyncPeriod);
+        _context.Options.Scheduler.Delay(AsyncSyncPeriod, _syncNow);
         _syncNow.Reset();
         if (_disposed || _context.Health.Cause is not null) return false;
         try

@@ -76,6 +76,11 @@ internal sealed class WriteRoom(IndexContext context, LiveSet live, LogKeeper lo
         var began = Stopwatch.GetTimestamp();
         try
         {
+            while (MustWait() && _flushError is null && context.Options.Scheduler.TryRunPending())
+            {
+                // runs here where the scheduler says so
+            }
+
             lock (_changed)
             {
                 while (MustWait())

@@ -10,7 +10,8 @@ public sealed class XxHash64Tests
     [InlineData("a", 0xD24EC4F1A98C6E5B)]
     [InlineData("abc", 0x44BC2CF5AD770999)]
     [InlineData("Nobody inspects the spammish repetition", 0xFBCEA83C8A378BF1)]
-    public void Published_vectors_come_out(string text, ulong expected) => Assert.Equal(expected, XxHash64.Compute(Encoding.ASCII.GetBytes(text)));
+    public void Published_vectors_come_out(string text, ulong expected) =>
+        Assert.Equal(expected, XxHash64.Compute(Encoding.ASCII.GetBytes(text)));
 
     [Theory] // the vectors of the reference implementation's own sanity check: its generator, seed 0
     [InlineData(1, 0xE934A84ADB052768)]

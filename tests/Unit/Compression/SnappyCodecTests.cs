@@ -9,7 +9,8 @@ public sealed class SnappyCodecTests
     public static TheoryData<int, int> Shapes()
     {
         var data = new TheoryData<int, int>();
-        foreach (var length in new[] { 0, 1, 3, 4, 15, 16, 17, 60, 61, 64, 100, 256, 257, 1000, 4096, 65_535, 65_536, 65_537, 200_000, 1 << 20 })
+        foreach (var length in new[] { 0, 1, 3, 4, 15, 16, 17, 60, 61, 64, 100, 256, 257, 1000, 4096, 65_535, 65_536, 65_537, 200_000,
+            1 << 20 })
             for (var shape = 0; shape < 6; shape++) data.Add(length, shape);
         return data;
     }
@@ -58,7 +59,8 @@ public sealed class SnappyCodecTests
                 foreach (var room in new[] { 0, 10, 100 })
                 {
                     var expected = new byte[period + length + room];
-                    for (var i = 0; i < expected.Length; i++) expected[i] = (byte)(i < period ? i + 1 : i < period + length ? expected[i - period] : 200);
+                    for (var i = 0; i < expected.Length; i++)
+                        expected[i] = (byte)(i < period ? i + 1 : i < period + length ? expected[i - period] : 200);
                     var input = new List<byte>();
                     var total = expected.Length;
                     for (; total >= 0x80; total >>= 7) input.Add((byte)(total | 0x80));
@@ -169,7 +171,8 @@ public sealed class SnappyCodecTests
                 Encoding.ASCII.GetBytes(text.ToString(0, length)).CopyTo(data, 0);
                 break;
             default:
-                for (var i = 0; i < length; i++) data[i] = i > 100 && random.Next(10) != 0 ? data[i - random.Next(1, 100)] : (byte)random.Next(256);
+                for (var i = 0; i < length; i++)
+                    data[i] = i > 100 && random.Next(10) != 0 ? data[i - random.Next(1, 100)] : (byte)random.Next(256);
                 break;
         }
 

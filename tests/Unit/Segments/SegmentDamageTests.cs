@@ -77,7 +77,8 @@ public sealed class SegmentDamageTests : IDisposable
         entries[300] = entries[300] with { Kind = OperationKind.Put, Value = new byte[40_000] };
         foreach (var codec in new[] { BlockCodec.None, BlockCodec.Snappy })
         {
-            var clean = File.ReadAllBytes(_fixture.PathOf(_fixture.Write(entries, new SegmentWriterOptions { BlockBytes = 1024, Codec = codec })));
+            var clean =
+                File.ReadAllBytes(_fixture.PathOf(_fixture.Write(entries, new SegmentWriterOptions { BlockBytes = 1024, Codec = codec })));
             for (var round = 0; round < 300; round++)
             {
                 var bytes = (byte[])clean.Clone();
@@ -103,7 +104,8 @@ public sealed class SegmentDamageTests : IDisposable
         var entries = SegmentFixture.MakeSimple(300);
         foreach (var codec in new[] { BlockCodec.None, BlockCodec.Snappy })
         {
-            var clean = File.ReadAllBytes(_fixture.PathOf(_fixture.Write(entries, new SegmentWriterOptions { BlockBytes = 1024, Codec = codec })));
+            var clean =
+                File.ReadAllBytes(_fixture.PathOf(_fixture.Write(entries, new SegmentWriterOptions { BlockBytes = 1024, Codec = codec })));
             for (var round = 0; round < 1500; round++)
             {
                 var bytes = (byte[])clean.Clone();
@@ -164,7 +166,8 @@ public sealed class SegmentDamageTests : IDisposable
         var (salvaged, lost) = _fixture.SalvageBytes(bytes);
         Assert.Equal(299, salvaged.Count);
         Assert.Equal(entries[100].Key, Assert.Single(lost).FirstKey);
-        Assert.Contains(_fixture.VerifyBytes(bytes).Findings, f => f.Code == "SegmentLargeValue" && entries[100].Key.AsSpan().SequenceEqual(f.FirstKey));
+        Assert.Contains(_fixture.VerifyBytes(bytes).Findings, f => f.Code == "SegmentLargeValue"
+            && entries[100].Key.AsSpan().SequenceEqual(f.FirstKey));
         var reader = _fixture.OpenBytes(bytes);
         var failure = Assert.Throws<HestiaException>(() => reader.TryGet(entries[100].Key, SegmentReader.HashKey(entries[100].Key), out _));
         Assert.Equal(HestiaErrorCode.SegmentDamaged, failure.Code);
@@ -293,7 +296,8 @@ public sealed class SegmentDamageTests : IDisposable
         }
     }
 
-    private static bool IsInRun(byte[] bytes, int at) => at > 97 && at + 97 < bytes.Length && !bytes.AsSpan(at - 97, 194).ContainsAnyExcept((byte)0);
+    private static bool IsInRun(byte[] bytes, int at) =>
+        at > 97 && at + 97 < bytes.Length && !bytes.AsSpan(at - 97, 194).ContainsAnyExcept((byte)0);
 
     private static List<(int Offset, int Length)> FindBlocks(byte[] bytes)
     {

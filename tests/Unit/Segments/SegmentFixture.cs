@@ -164,7 +164,8 @@ internal sealed class SegmentFixture : IDisposable
                 random.NextBytes(value.AsSpan(0, random.Next(value.Length + 1)));
             }
 
-            entries.Add(new Entry(key, random.Next(3) == 0 ? (ulong)random.NextInt64(long.MaxValue) : (ulong)random.Next(1, 100_000), kind, value));
+            entries.Add(new Entry(key, random.Next(3) == 0 ? (ulong)random.NextInt64(long.MaxValue)
+                : (ulong)random.Next(1, 100_000), kind, value));
         }
 
         return entries;

@@ -1,0 +1,367 @@
+using System.Globalization;
+using System.Text;
+using Hestia.Core;
+using Hestia.Core.Reading;
+
+namespace Hestia.Unit.Simulation;
+
+/// <summary>
+/// One seed: random work on an index whose disk loses power, runs full, fails reads, writes and syncs at moments the seed chooses. Everything
+/// is held against a list of what was written: after each crash the index opens by itself and holds exactly the writes up to some point, batches
+/// whole, and that point is not before what the durability had promised.
+/// </summary>
+internal sealed class IndexSimulation
+{
+    private const string Path = "/disk/index";
+    private const int Keys = 60;
+
+    private readonly Random _random;
+    private readonly SimulatedDisk _disk;
+    private readonly Durability _durability;
+    private readonly IndexOptions _options;
+    private readonly StringBuilder _trace = new();
+
+    /// <summary>Batches in order of LSN; the last ones may be in doubt after a failure.</summary>
+    private readonly List<Batch> _history = [];
+    private SimulatedScheduler _scheduler;
+    private HestiaIndex? _index;
+    private ulong _promised;
+    private bool _failed;
+
+    public IndexSimulation(int seed)
+    {
+        Seed = seed;
+        _random = new Random(seed);
+        _disk = new SimulatedDisk(_random.Next());
+        _durability = (Durability)_random.Next(4);
+        _scheduler = new SimulatedScheduler(_random);
+        _options = new IndexOptions
+        {
+            MemtableBytes = 64 << 10,
+            MaxMemtables = _random.Next(2, 5),
+            CacheBytes = _random.Next(2) == 0 ? 0 : 32 << 10,
+            MaxOpenFiles = 16,
+            Level0Trigger = _random.Next(2, 4),
+            Level1Bytes = 64 << 10,
+            SegmentBytes = 16 << 10,
+            RetiredAge = TimeSpan.FromMinutes(_random.Next(3)),
+            RetiredBytes = _random.Next(3) == 0 ? 0 : _random.Next(1 << 20),
+            Durability = _durability,
+        };
+    }
+
+    public int Seed { get; }
+
+    /// <summary>What happened so far, for the one who has to replay it.</summary>
+    public string Trace => _trace.ToString();
+
+    public int Crashes { get; private set; }
+
+    public int Faults { get; private set; }
+
+    public void Run(int steps)
+    {
+        var files = new SimulatedFileSystem(_disk);
+        files.CreateDirectory("/disk");
+        files.SyncDirectory("/");
+        Say($"{_durability}");
+        _index = HestiaIndex.Create(Path, new IndexSettings { BlockBytes = 1024, Durability = _durability }, Options());
+        for (var step = 0; step < steps; step++)
+        {
+            _disk.Now += TimeSpan.FromSeconds(_random.Next(20));
+            if (_index is null) Reopen();
+            else Step();
+        }
+
+        if (_index is null) Reopen();
+        Verify();
+        _index!.Dispose();
+    }
+
+    private IndexOptions Options() => _options with { FileSystem = new SimulatedFileSystem(_disk), Scheduler = _scheduler };
+
+    private void Step()
+    {
+        try
+        {
+            switch (_random.Next(100))
+            {
+                case < 55: WriteOne(); break;
+                case < 62: WriteMany(); break;
+                case < 70: _scheduler.TryRunPending(); break;
+                case < 75: Guarded("flush", () => Promise(_index!.Flush().Checkpoint.Value)); break;
+                case < 77: Guarded("compact", () => _index!.Compact()); break;
+                case < 83: ReadSome(); break;
+                case < 85: Close(); break;
+                case < 90: _disk.CrashAt = _disk.Calls + _random.Next(30); break;
+                case < 92: Crash(power: true); break;
+                case < 94: Crash(power: false); break;
+                case < 97: PlantFault(); break;
+                default: Verify(); break;
+            }
+        }
+        catch (PowerLossException)
+        {
+            Crash(power: true);
+        }
+
+        // Background work that ran into the crash keeps it to itself; the disk tells.
+        if (_disk.IsOff) Crash(power: true);
+    }
+
+    private void WriteOne()
+    {
+        using var batch = new WriteBatch();
+        var count = _random.Next(6) == 0 ? _random.Next(2, 40) : 1;
+        var operations = new List<(string, byte[]?)>();
+        for (var i = 0; i < count; i++) operations.Add(RandomOperation(batch));
+        var first = _index!.LastLsn.Value + 1;
+        var record = new Batch(first, operations);
+        Commit(record, () => _index.Write(batch).Value);
+    }
+
+    /// <summary>Enough at once to fill memtables.</summary>
+    private void WriteMany()
+    {
+        for (var i = 0; i < 30 && _index is not null && !_failed; i++)
+        {
+            using var batch = new WriteBatch();
+            var operations = new List<(string, byte[]?)>();
+            for (var j = 0; j < 10; j++) operations.Add(RandomOperation(batch));
+            Commit(new Batch(_index.LastLsn.Value + 1, operations), () => _index.Write(batch).Value);
+        }
+    }
+
+    private (string, byte[]?) RandomOperation(WriteBatch batch)
+    {
+        var key = $"k{_random.Next(Keys):D3}";
+        if (_random.Next(5) == 0)
+        {
+            batch.Delete(Encoding.UTF8.GetBytes(key));
+            return (key, null);
+        }
+
+        var value = new byte[_random.Next(200) == 0 ? _random.Next(32 << 10, 50 << 10) : _random.Next(300)];
+        _random.NextBytes(value);
+        batch.Put(Encoding.UTF8.GetBytes(key), value);
+        return (key, value);
+    }
+
+    private void Commit(Batch record, Func<ulong> write)
+    {
+        _history.RemoveAll(b => b.First >= record.First); // refused ones whose numbers are handed out again
+        _history.Add(record);
+        try
+        {
+            var lsn = write();
+            if (lsn != record.Last) throw Wrong($"a write got LSN {lsn} instead of {record.Last}");
+            if (_durability is Durability.Sync or Durability.GroupSync) Promise(lsn);
+            if (_failed) throw Wrong("a failed index took a write");
+        }
+        catch (HestiaException e)
+        {
+            Say($"write {record.First} refused: {e.Code}");
+            NoteFailure(e);
+            // A refused write is not there, unless a sync failed: then nobody can know before the next open.
+            if (!_failed) _history.Remove(record);
+        }
+    }
+
+    private void ReadSome()
+    {
+        var model = ModelAt(_index!.LastLsn.Value);
+        for (var i = 0; i < 10; i++)
+        {
+            var key = $"k{_random.Next(Keys):D3}";
+            var actual = Tolerant(() => _index.Get(Encoding.UTF8.GetBytes(key)), out var failed);
+            if (failed) return;
+            model.TryGetValue(key, out var expected);
+            if (!Same(expected, actual)) throw Wrong($"'{key}' reads wrong at {_index.LastLsn}");
+        }
+    }
+
+    private void Close()
+    {
+        var last = _index!.LastLsn.Value;
+        try
+        {
+            _index.Close();
+            if (_failed) throw Wrong("closing a failed index claimed success");
+            Promise(last);
+            Say("closed");
+        }
+        catch (HestiaException e)
+        {
+            Say($"close failed: {e.Code}");
+        }
+
+        if (_disk.IsOff)
+        {
+            Crash(power: true);
+            return;
+        }
+
+        _index = null;
+        _scheduler = new SimulatedScheduler(_random);
+    }
+
+    private void Crash(bool power)
+    {
+        Crashes++;
+        if (power)
+        {
+            _disk.PowerOff();
+            _disk.Survival = _random.Next(4) switch { 0 => 0, 1 => 1, _ => _random.NextDouble() };
+            _disk.PowerOn();
+        }
+        else
+        {
+            // What was written stays: a killed process loses only what was in its memory.
+            if (_durability != Durability.Off && !_failed && _index is not null) Promise(_index.LastLsn.Value);
+            _disk.KillProcess();
+        }
+
+        Say(power ? $"power loss, promised {_promised}" : $"killed, promised {_promised}");
+        _index = null;
+        _scheduler = new SimulatedScheduler(_random);
+    }
+
+    private void PlantFault()
+    {
+        var call = (DiskCall)_random.Next((int)DiskCall.Open);
+        var error = _random.Next(2) == 0 && call is DiskCall.Write or DiskCall.Create or DiskCall.Resize ? 28 : 5;
+        var after = _random.Next(8);
+        var times = _random.Next(1, 4);
+        Say($"fault {call} {(error == 28 ? "ENOSPC" : "EIO")} after {after} times {times}");
+        _disk.Fault = (made, path) =>
+        {
+            if (made != call && !(call == DiskCall.Sync && made == DiskCall.SyncDirectory)) return null;
+            if (after-- > 0 || times-- <= 0) return null;
+            Faults++;
+            var cause = (IOException)Hestia.Core.IO.IOErrors.FromErrno(error, $"planted on {made} of {path}");
+            return made == DiskCall.SyncDirectory ? new Hestia.Core.IO.SyncFailedException(cause.Message, cause) : cause;
+        };
+    }
+
+    private void Reopen()
+    {
+        _failed = false;
+        _disk.Fault = null;
+        if (_random.Next(4) == 0) _disk.CrashAt = _disk.Calls + _random.Next(25);
+        try
+        {
+            _index = HestiaIndex.Open(Path, Options());
+        }
+        catch (PowerLossException)
+        {
+            Crash(power: true);
+            return;
+        }
+        catch (HestiaException) when (_disk.IsOff)
+        {
+            Crash(power: true);
+            return;
+        }
+        catch (HestiaException e)
+        {
+            throw Wrong($"an honest crash was called {e.Code}: {e.Message}");
+        }
+
+        var last = _index.LastLsn.Value;
+        Say($"opened at {last}{string.Concat(_index.Recovery.Notices.Select(n => " " + n.Code))}");
+        if (last < _promised) throw Wrong($"{last} is the last write, but {_promised} had been promised");
+        if (last > 0 && !_history.Exists(b => b.Last == last)) throw Wrong($"a part of a batch came back: the last write is {last}");
+        _history.RemoveAll(b => b.First > last);
+        _promised = last; // recovery makes durable what it shows
+        if (_disk.CrashAt is null) Verify();
+    }
+
+    private void Verify()
+    {
+        if (_index is null) return;
+        var last = _index.LastLsn.Value;
+        var model = ModelAt(last);
+        foreach (var reverse in (bool[])[false, true])
+        {
+            var shown = new List<(string Key, byte[] Value)>();
+            var options = new ScanOptions { Reverse = reverse };
+            Tolerant(
+                () =>
+                {
+                    using var cursor = _index.Scan(options);
+                    while (cursor.MoveNext()) shown.Add((Encoding.UTF8.GetString(cursor.Key), cursor.Value.ToArray()));
+                    return null;
+                },
+                out var failed);
+            if (failed) return;
+            var expected = reverse ? model.Reverse() : model;
+            if (!expected.Select(p => p.Key).SequenceEqual(shown.Select(p => p.Key))) throw Wrong($"the keys shown at {last} are not those written");
+            foreach (var (key, value) in shown)
+                if (!Same(model[key], value)) throw Wrong($"'{key}' shows a wrong value at {last}");
+        }
+    }
+
+    private void Guarded(string what, Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (HestiaException e)
+        {
+            Say($"{what} refused: {e.Code}");
+            NoteFailure(e);
+        }
+    }
+
+    /// <summary>A read may fail with a planted fault; it may not be wrong.</summary>
+    private byte[]? Tolerant(Func<byte[]?> read, out bool failed)
+    {
+        failed = false;
+        try
+        {
+            return read();
+        }
+        catch (HestiaException e) when (e.Code == HestiaErrorCode.IoError)
+        {
+            failed = true;
+            return null;
+        }
+    }
+
+    private void NoteFailure(HestiaException e)
+    {
+        if (_disk.IsOff) throw new PowerLossException();
+        if (_index!.State == IndexState.Failed) _failed = true;
+        if (e.Code == HestiaErrorCode.InternalError) throw Wrong($"an internal error: {e}");
+    }
+
+    private void Promise(ulong lsn) => _promised = Math.Max(_promised, lsn);
+
+    private SortedDictionary<string, byte[]> ModelAt(ulong last)
+    {
+        var model = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
+        foreach (var batch in _history)
+        {
+            if (batch.First > last) break;
+            if (batch.Last > last) throw Wrong($"a part of the batch {batch.First} to {batch.Last} is shown at {last}");
+            foreach (var (key, value) in batch.Operations)
+                if (value is null) model.Remove(key);
+                else model[key] = value;
+        }
+
+        return model;
+    }
+
+    private static bool Same(byte[]? expected, byte[]? actual) =>
+        expected is null ? actual is null : actual is not null && expected.AsSpan().SequenceEqual(actual);
+
+    private void Say(string what) => _trace.AppendLine(CultureInfo.InvariantCulture, $"{_disk.Calls}: {what}");
+
+    private InvalidOperationException Wrong(string what) => new($"seed {Seed}: {what}\n{Trace}");
+
+    private sealed record Batch(ulong First, List<(string Key, byte[]? Value)> Operations)
+    {
+        public ulong Last => First + (ulong)Operations.Count - 1;
+    }
+}
