@@ -82,7 +82,7 @@ internal sealed record IndexSettingsFile(Guid Id, DateTimeOffset Created, IndexS
     /// <exception cref="HestiaException">FormatTooNew.</exception>
     public static IndexSettingsFile Parse(ReadOnlySpan<byte> bytes)
     {
-        // The version is looked at before the checksum: a newer version may seal the file in another way.
+        // A newer version may seal the file in another way; one sealed in ours whose checksum is wrong is damaged, whatever version it claims.
         try
         {
             var reader = new Utf8JsonReader(bytes);
@@ -92,6 +92,7 @@ internal sealed record IndexSettingsFile(Guid Id, DateTimeOffset Created, IndexS
             var version = root.GetProperty("formatVersion").GetInt32();
             if (version > Version)
             {
+                if (SelfChecksum.IsPresent(bytes)) SelfChecksum.Verify(bytes, FileNames.Settings);
                 throw new HestiaException(
                     HestiaErrorCode.FormatTooNew,
                     $"The index has format version {version}; this version of Hestia knows up to {Version}.",

@@ -30,6 +30,10 @@ internal static class SelfChecksum
         return result;
     }
 
+    /// <summary>Whether the file ends as one of ours does, whatever its checksum says.</summary>
+    public static bool IsPresent(ReadOnlySpan<byte> file) =>
+        file.Length > TailLength && file[^TailLength..].StartsWith(Opening) && file.EndsWith(Ending);
+
     /// <summary>Checks the checksum and returns the JSON to parse (the whole file).</summary>
     /// <exception cref="InvalidDataException">The checksum is missing or does not match.</exception>
     public static ReadOnlySpan<byte> Verify(ReadOnlySpan<byte> file, string name)
