@@ -28,6 +28,9 @@ internal static class IOErrors
     internal static bool IsDiskFull(Exception e) =>
         e is IOException io && (Errno(io) is ENOSPC or 122 /* EDQUOT */ || (OperatingSystem.IsWindows() && (io.HResult & 0xFFFF) is 112 or 39));
 
+    /// <summary>Whether the file system has no such thing (ENOTSUP, ENOSYS, EINVAL).</summary>
+    internal static bool IsNotSupported(Exception e) => e is IOException io && Errno(io) is 95 or 45 or 38 or 78 or 22;
+
     internal static bool IsReadOnlyFileSystem(Exception e) =>
         e is IOException io && (Errno(io) is EROFS || (OperatingSystem.IsWindows() && (io.HResult & 0xFFFF) is 19));
 

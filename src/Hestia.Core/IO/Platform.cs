@@ -108,14 +108,22 @@ internal static partial class Platform
     public static void CopyOwnership(string model, string path)
     {
         if (OperatingSystem.IsWindows()) return; // inherits the ACL of the directory it was created in
-        var mode = File.GetUnixFileMode(model);
-        if (!Directory.Exists(path) && Directory.Exists(model)) mode &= ~(UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
-        // What is peculiar to a shared folder such as /tmp (anyone may write, sticky) is no right anyone was given on what lies in it.
-        mode &= ~(UnixFileMode.OtherWrite | UnixFileMode.StickyBit | UnixFileMode.SetUser);
-        File.SetUnixFileMode(path, mode);
-        if (geteuid() != 0) return; // only root may give files away, and only what root made needs it
-        var (user, group) = OwnerOf(model);
-        if (chown(path, user, group) != 0) throw LastError($"chown failed on '{path}'");
+        try
+        {
+            var mode = File.GetUnixFileMode(model);
+            if (!Directory.Exists(path) && Directory.Exists(model)) mode &= ~(UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+            // What is peculiar to a shared folder such as /tmp (anyone may write, sticky) is no right anyone was given on what lies in it.
+            mode &= ~(UnixFileMode.OtherWrite | UnixFileMode.StickyBit | UnixFileMode.SetUser);
+            if (File.GetUnixFileMode(path) != mode) File.SetUnixFileMode(path, mode);
+            if (geteuid() != 0) return; // only root may give files away, and only what root made needs it
+            var (user, group) = OwnerOf(model);
+            if (user == 0 && group == 0) return;
+            if (chown(path, user, group) != 0) throw LastError($"chown failed on '{path}'");
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException || IOErrors.IsNotSupported(e))
+        {
+            // A mount without owners and modes (FAT, most SMB) gives every file the same ones already.
+        }
     }
 
     /// <summary>Opens an existing file outside .NET's own advisory locking, which would get in the way of <see cref="TryFlock"/>.</summary>

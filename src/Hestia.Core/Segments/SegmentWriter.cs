@@ -118,9 +118,10 @@ internal sealed unsafe class SegmentWriter : IDisposable
 
     /// <summary>
     /// Writes the tail, syncs the file and gives it its name. The directory is not synced: the caller does that once for many segments.
-    /// A file that has this name and size already is kept in place of the new one, it holds the same bytes.
+    /// A file of that name is replaced: it held the same bytes, or should have.
     /// </summary>
-    public SegmentInfo Finish()
+    /// <param name="announce">Called with name and size before the file gets its name, so that nobody deletes that name from then on.</param>
+    public SegmentInfo Finish(Action<SegmentId, long>? announce = null)
     {
         if (_finished || EntryCount == 0) throw new InvalidOperationException("A segment is finished once and has at least one entry.");
         _finished = true;
@@ -137,6 +138,7 @@ internal sealed unsafe class SegmentWriter : IDisposable
             _output.Write(footer);
             var id = _output.Complete();
             _file.Dispose();
+            announce?.Invoke(id, size);
             PutInPlace(id, size);
             return new SegmentInfo(id, size, EntryCount, _tombstones, _minKey, maxKey, new Lsn(_minLsn), new Lsn(_maxLsn), _options.Codec);
         }
@@ -241,18 +243,24 @@ internal sealed unsafe class SegmentWriter : IDisposable
     private void PutInPlace(SegmentId id, long size)
     {
         var path = Path.Combine(_directory, id + FileNames.SegmentExtension);
-        if (_fileSystem.FileExists(path))
+        _fileSystem.CopyOwnership(_directory, _temporaryPath);
+        try
         {
-            long existing;
-            using (var file = _fileSystem.Open(path, FileOpenMode.Read)) existing = file.Length;
-            if (existing == size)
-            {
-                _fileSystem.DeleteFile(_temporaryPath);
-                return;
-            }
+            // Replacing rather than keeping what is there: these bytes were just hashed, the others long ago.
+            _fileSystem.RenameFile(_temporaryPath, path);
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Windows may refuse to replace a file that a reader has open; the same name then means the same bytes.
+            if (!_fileSystem.FileExists(path) || LengthOf(path) != size) throw;
+            _fileSystem.DeleteFile(_temporaryPath);
+        }
+    }
 
-        _fileSystem.RenameFile(_temporaryPath, path);
+    private long LengthOf(string path)
+    {
+        using var file = _fileSystem.Open(path, FileOpenMode.Read);
+        return file.Length;
     }
 
     private void DeleteTemporary()

@@ -21,18 +21,18 @@ internal sealed class LogKeeper : IDisposable
     private readonly RetiredFiles _retired;
     private readonly Guid _timeline;
     private readonly LiveSet _live;
-    private readonly Timer? _syncTimer;
-    private readonly object _prepareGate = new();
+    private readonly BackgroundWork? _syncing;
+    private readonly ManualResetEventSlim _syncNow = new(false);
+    private readonly BackgroundWork _preparing;
     private readonly long _preallocateBytes;
     private WalWriter? _writer;
     private WalPredecessor _predecessor;
-    private Task<WalPreparedFile?>? _prepared;
+    private WalPreparedFile? _prepared;
     private ulong _durable;
     private long _syncs;
     private long _bytesWritten;
     private long _unsyncedSince;
-    private int _syncScheduled;
-    private int _earlySync;
+    private volatile bool _disposed;
 
     public LogKeeper(IndexContext context, RetiredFiles retired, LiveSet live, Guid timeline, WalPredecessor predecessor, Lsn durable)
     {
@@ -43,7 +43,9 @@ internal sealed class LogKeeper : IDisposable
         _predecessor = predecessor;
         _durable = durable.Value;
         _preallocateBytes = Math.Min(context.Options.MemtableBytes, 64L << 20);
-        if (context.Durability == Durability.Async) _syncTimer = new Timer(_ => SyncInBackground());
+        // Threads of their own and not the pool's: a pool full of waiting writers would keep them waiting for what they wait for.
+        _preparing = new BackgroundWork("hestia-log", Prepare);
+        if (context.Durability == Durability.Async) _syncing = new BackgroundWork("hestia-sync", SyncInBackground);
     }
 
     /// <summary>Last LSN whose log record (or segment) survives a power loss.</summary>
@@ -54,8 +56,6 @@ internal sealed class LogKeeper : IDisposable
     public long BytesWritten => Interlocked.Read(ref _bytesWritten);
 
     public long CurrentBytes => _writer?.AppendOffset ?? 0;
-
-    private bool IsAsync => _syncTimer is not null;
 
     /// <summary>The file to append to; made now if there is none.</summary>
     public WalWriter Current(Lsn firstLsn, long commitTime) => _writer ??= Start(firstLsn, commitTime);
@@ -75,10 +75,9 @@ internal sealed class LogKeeper : IDisposable
             throw;
         }
 
-        if (!IsAsync) return;
-        if (Interlocked.Exchange(ref _syncScheduled, 1) == 0) _syncTimer!.Change(AsyncSyncPeriod, Timeout.InfiniteTimeSpan);
-        if (writer.AppendOffset - Volatile.Read(ref _unsyncedSince) > AsyncSyncBytes && Interlocked.Exchange(ref _earlySync, 1) == 0)
-            ThreadPool.UnsafeQueueUserWorkItem(static keeper => keeper.SyncInBackground(), this, preferLocal: false);
+        if (_syncing is null) return;
+        _syncing.Signal();
+        if (writer.AppendOffset - Volatile.Read(ref _unsyncedSince) > AsyncSyncBytes) _syncNow.Set();
     }
 
     /// <summary>Makes everything appended durable. The first failure fails the index.</summary>
@@ -134,18 +133,18 @@ internal sealed class LogKeeper : IDisposable
         Volatile.Write(ref _unsyncedSince, 0);
         writer.Dispose();
         _retired.AddLog(writer.Path, writer.LastLsn, writer.AppendOffset);
-        Prepare();
+        _preparing.Signal();
     }
 
     public void Dispose()
     {
-        _syncTimer?.Dispose();
+        _disposed = true;
+        _syncNow.Set();
+        _syncing?.Stop();
+        _preparing.Stop();
         _writer?.Dispose();
-        lock (_prepareGate)
-        {
-            _prepared?.ContinueWith(static task => task.Result?.Dispose(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).Wait();
-            _prepared = null;
-        }
+        Interlocked.Exchange(ref _prepared, null)?.Dispose();
+        _syncNow.Dispose();
     }
 
     private WalWriter Start(Lsn firstLsn, long commitTime)
@@ -160,7 +159,7 @@ internal sealed class LogKeeper : IDisposable
         };
         try
         {
-            var prepared = TakePrepared();
+            var prepared = Interlocked.Exchange(ref _prepared, null); // not there yet: made here and now
             Volatile.Write(ref _unsyncedSince, 0);
             return prepared is null
                 ? WalWriter.Create(_context.Files, _context.WalDirectory, header, _preallocateBytes)
@@ -173,46 +172,35 @@ internal sealed class LogKeeper : IDisposable
         }
     }
 
-    /// <summary>Makes the next file in the background. A failure there is no failure yet: the file is then made when it is needed.</summary>
-    private void Prepare()
+    /// <summary>Makes the next file ahead of need. A failure here is no failure yet: the file is then made when it is needed.</summary>
+    private bool Prepare()
     {
-        lock (_prepareGate)
-        {
-            _prepared ??= Task.Run(() =>
-            {
-                try
-                {
-                    return WalPreparedFile.Prepare(_context.Files, _context.WalDirectory, _preallocateBytes);
-                }
-                catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-                {
-                    return null;
-                }
-            });
-        }
-    }
-
-    private WalPreparedFile? TakePrepared()
-    {
-        Task<WalPreparedFile?>? task;
-        lock (_prepareGate)
-        {
-            task = _prepared;
-            _prepared = null;
-        }
-
-        return task?.GetAwaiter().GetResult();
-    }
-
-    private void SyncInBackground()
-    {
-        Interlocked.Exchange(ref _syncScheduled, 0);
+        if (Volatile.Read(ref _prepared) is not null) return false;
         try
         {
-            // What is visible was appended before; the writer may be sealed and replaced meanwhile, which syncs it as well.
+            var prepared = WalPreparedFile.Prepare(_context.Files, _context.WalDirectory, _preallocateBytes);
+            Interlocked.Exchange(ref _prepared, prepared)?.Dispose();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // the disk may be full now and not later
+        }
+
+        return false;
+    }
+
+    /// <summary>One round of the background sync: wait for its time, then sync what was appended until then.</summary>
+    private bool SyncInBackground()
+    {
+        _syncNow.Wait(AsyncSyncPeriod);
+        _syncNow.Reset();
+        if (_disposed || _context.Health.Cause is not null) return false;
+        try
+        {
+            // What is visible was appended before. If the writer is sealed and replaced meanwhile, that syncs it as well.
             var visible = _live.Visible;
             var writer = Volatile.Read(ref _writer);
-            if (writer is null || _context.Health.State is not (IndexState.Ready or IndexState.Closing)) return;
+            if (writer is null) return false;
             var offset = writer.SyncData();
             Interlocked.Increment(ref _syncs);
             if (ReferenceEquals(writer, Volatile.Read(ref _writer))) Volatile.Write(ref _unsyncedSince, offset);
@@ -226,9 +214,7 @@ internal sealed class LogKeeper : IDisposable
         {
             _context.Health.Fail(e);
         }
-        finally
-        {
-            Interlocked.Exchange(ref _earlySync, 0);
-        }
+
+        return false;
     }
 }

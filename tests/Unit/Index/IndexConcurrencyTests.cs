@@ -18,7 +18,7 @@ public sealed class IndexConcurrencyTests : IndexTestBase
         using var stop = new CancellationTokenSource();
         var acknowledged = new long[Writers];
         var token = stop.Token;
-        var writers = Enumerable.Range(0, Writers).Select(writer => Task.Run(() =>
+        var writers = Enumerable.Range(0, Writers).Select(writer => OnThread(() =>
         {
             using var batch = new WriteBatch();
             var value = new byte[64];
@@ -32,7 +32,7 @@ public sealed class IndexConcurrencyTests : IndexTestBase
                 Volatile.Write(ref acknowledged[writer], round);
             }
         })).ToArray();
-        var readers = Enumerable.Range(0, 2).Select(reader => Task.Run(() =>
+        var readers = Enumerable.Range(0, 2).Select(reader => OnThread(() =>
         {
             var random = new Random(reader);
             while (!token.IsCancellationRequested)
@@ -56,12 +56,12 @@ public sealed class IndexConcurrencyTests : IndexTestBase
                 Assert.Equal(round.Value, count);
             }
         })).ToArray();
-        var maintenance = Task.Run(async () =>
+        var maintenance = OnThread(() =>
         {
             while (!token.IsCancellationRequested)
             {
                 index.Flush(CancellationToken.None);
-                await Task.Delay(30, CancellationToken.None);
+                Thread.Sleep(30);
                 if (Random.Shared.Next(4) == 0) index.Compact(cancellationToken: CancellationToken.None);
             }
         });
@@ -83,14 +83,10 @@ public sealed class IndexConcurrencyTests : IndexTestBase
         using var index = HestiaIndex.Create(IndexPath, new IndexSettings { Durability = Durability.Sync });
         const int Writers = 16;
         const int Each = 200;
-        var tasks = Enumerable.Range(0, Writers).Select(w => Task.Factory.StartNew(
-            () =>
-            {
-                for (var i = 0; i < Each; i++) index.Put(Bytes($"{w}-{i}"), "v"u8);
-            },
-            TestContext.Current.CancellationToken,
-            TaskCreationOptions.LongRunning,
-            TaskScheduler.Default));
+        var tasks = Enumerable.Range(0, Writers).Select(w => OnThread(() =>
+        {
+            for (var i = 0; i < Each; i++) index.Put(Bytes($"{w}-{i}"), "v"u8);
+        }));
         await Task.WhenAll(tasks);
         var statistics = index.GetStatistics();
         Assert.Equal(Writers * Each, (int)statistics.LastLsn.Value);
@@ -103,7 +99,7 @@ public sealed class IndexConcurrencyTests : IndexTestBase
     {
         var index = HestiaIndex.Create(IndexPath, new IndexSettings { Durability = Durability.Async }, Small);
         var acknowledged = new int[4];
-        var writers = Enumerable.Range(0, 4).Select(w => Task.Run(() =>
+        var writers = Enumerable.Range(0, 4).Select(w => OnThread(() =>
         {
             for (var i = 0; ; i++)
             {
@@ -139,4 +135,8 @@ public sealed class IndexConcurrencyTests : IndexTestBase
             Assert.Equal(acknowledged[w], count);
         }
     }
+
+    /// <summary>A thread of its own: work that never ends would starve the pool.</summary>
+    private static Task OnThread(Action work) =>
+        Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 }

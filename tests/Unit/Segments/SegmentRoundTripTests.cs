@@ -80,16 +80,15 @@ public sealed class SegmentRoundTripTests : IDisposable
     }
 
     [Fact]
-    public void Equal_entries_and_options_give_the_same_file_and_it_is_adopted()
+    public void Equal_entries_and_options_give_the_same_file_under_one_name()
     {
         var entries = SegmentFixture.MakeRandom(new Random(7), 800, large: true);
         var first = _fixture.Write(entries);
         var bytes = File.ReadAllBytes(_fixture.PathOf(first));
-        var written = File.GetLastWriteTimeUtc(_fixture.PathOf(first));
+        File.WriteAllBytes(_fixture.PathOf(first), new byte[bytes.Length]); // what is there is replaced, not trusted
         var second = _fixture.Write(entries);
         Assert.Equal(first.Id, second.Id);
         Assert.Equal(bytes, File.ReadAllBytes(_fixture.PathOf(second)));
-        Assert.Equal(written, File.GetLastWriteTimeUtc(_fixture.PathOf(second)));
         Assert.Equal(first.Id.ToString(), Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(bytes)).ToLowerInvariant());
         Assert.NotEqual(first.Id, _fixture.Write(entries, new SegmentWriterOptions { RestartInterval = 8 }).Id);
         Assert.Equal(2, Directory.GetFiles(_fixture.Folder).Length);
