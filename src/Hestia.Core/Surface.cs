@@ -1,31 +1,7 @@
-#pragma warning disable CA1822, IDE0060, CA1801, CA1065, CA2201, CS9113, IDE0290, IDE0161
-namespace Hestia.Core
+#pragma warning disable CA1822, IDE0060, CA1801, CA1065, CA2201, CS9113, IDE0290
+#pragma warning disable IDE0161
+namespace Hestia.Core.Repair
 {
-    public sealed record CheckOptions
-    {
-        /// <summary>Also hash every segment and compare with its name.</summary>
-        public bool Deep { get; init; }
-    }
-    /// <summary>Result of a check.</summary>
-    public sealed record CheckReport
-    {
-        public required string Path { get; init; }
-        public required string Name { get; init; }
-        public required bool Healthy { get; init; }
-        /// <summary>Live entries counted (visible keys).</summary>
-        public required long Entries { get; init; }
-        public required int Segments { get; init; }
-        public required long Bytes { get; init; }
-        public required Lsn LastLsn { get; init; }
-        public required Lsn Checkpoint { get; init; }
-        public required IReadOnlyList<Finding> Findings { get; init; }
-        public required TimeSpan Duration { get; init; }
-    }
-    /// <summary>Checks a closed index without changing a byte; refused (IndexInUse) while another process has it open.</summary>
-    public static class IndexChecker
-    {
-        public static CheckReport Check(string path, CheckOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default) => throw new NotImplementedException();
-    }
     public sealed record RepairOptions
     {
         /// <summary>Go on although entries are lost (RepairWouldLoseData otherwise).</summary>
