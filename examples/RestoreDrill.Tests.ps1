@@ -34,7 +34,7 @@ BeforeDiscovery {
 Describe 'The latest backup of <IndexName>' -ForEach $latest {
     BeforeAll {
         Import-Module ($env:HESTIAPS_MODULE ?? 'HestiaPS')
-        $target = Join-Path $TestDrive ([guid]::NewGuid())
+        $script:target = Join-Path $TestDrive ([guid]::NewGuid())
     }
 
     It 'is recent enough' {
@@ -48,22 +48,22 @@ Describe 'The latest backup of <IndexName>' -ForEach $latest {
     }
 
     It 'comes back at the LSN it names' {
-        $restored = Restore-HestiaIndex -Repository $Repository -BackupId $BackupId -LiteralPath $target -Confirm:$false -ErrorAction Stop
+        $restored = Restore-HestiaIndex -Repository $Repository -BackupId $BackupId -LiteralPath $script:target -Confirm:$false -ErrorAction Stop
         $restored.Lsn | Should -Be $Lsn
     }
 
     It 'passes every check' {
-        $check = Test-HestiaIndex -LiteralPath $target -Deep -ErrorAction Stop
+        $check = Test-HestiaIndex -LiteralPath $script:target -Deep -ErrorAction Stop
         $check.Healthy | Should -BeTrue
         $check.LastLsn | Should -Be $Lsn
     }
 
     It 'can be read to the end' {
-        $index = Open-HestiaIndex -LiteralPath $target -ReadOnly -ErrorAction Stop
+        $index = Open-HestiaIndex -LiteralPath $script:target -ReadOnly -ErrorAction Stop
         try { $count = (Get-HestiaEntry -Index $index | Measure-Object).Count }
         finally { Close-HestiaIndex -Index $index }
-        $count | Should -Be (Test-HestiaIndex -LiteralPath $target).Entries
+        $count | Should -Be (Test-HestiaIndex -LiteralPath $script:target).Entries
     }
 
-    AfterAll { Remove-Item -LiteralPath $target -Recurse -Force -ErrorAction Ignore }
+    AfterAll { Remove-Item -LiteralPath $script:target -Recurse -Force -ErrorAction Ignore }
 }
