@@ -103,7 +103,7 @@ Write-Information ''
 $index = $null
 try {
     $clock = [System.Diagnostics.Stopwatch]::StartNew()
-    $index = Open-HestiaIndex -Path $indexPath -Create -KeyEncoding Utf8 -ValueEncoding Utf8
+    $index = Open-HestiaIndex -Path $indexPath -Create
     $total = @{ Entries = 0; Bytes = 0; Unreadable = 0 }
     $ledger = [System.IO.BinaryWriter]::new([System.IO.File]::Create($ledgerPath))
     try { Get-CatalogueEntry -Path $Folder -Ledger $ledger -Total $total | Set-HestiaEntry -Index $index }

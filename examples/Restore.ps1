@@ -33,11 +33,12 @@ Import-Module ($env:HESTIAPS_MODULE ?? 'HestiaPS')
 try {
     $good = $null
     foreach ($backup in Get-HestiaBackup -Repository $Repository -IndexName $IndexName | Sort-Object Completed -Descending) {
-        if ($backup | Test-HestiaBackup -Deep -Quiet) {
+        $test = $backup | Test-HestiaBackup -Deep -ErrorAction SilentlyContinue -ErrorVariable problem
+        if ($test -and $test.Healthy) {
             $good = $backup
             break
         }
-        Write-Output "PASSED OVER: $($backup.BackupId) is damaged; Test-HestiaBackup -Deep says where."
+        Write-Output "PASSED OVER: $($problem[0])"
     }
     if (-not $good) { throw "No good backup of '$IndexName' is in $Repository." }
     $good | Restore-HestiaIndex -LiteralPath $Path -Force:$Force -Confirm:$false
