@@ -76,7 +76,7 @@ function ConvertTo-Paragraph([string[]] $Line) {
             if ($null -eq $code) { $code = @() }
             else { $code -join "`n"; $code = $null }
         }
-        elseif ($null -ne $code) { $code += "    $text" }
+        elseif ($null -ne $code) { $code += $text }
         elseif (-not $text.Trim()) {
             if ($pending) { ConvertTo-PlainText $pending; $pending = '' }
         }
@@ -116,7 +116,9 @@ function Read-Page([string] $File) {
     }
     foreach ($name in 'Inputs', 'Outputs') {
         $types = Split-Section $sections[$name] '###'
-        $page[$name] = @($types.Keys | Where-Object { $_ } | ForEach-Object { @{ Type = ConvertTo-PlainText $_; Text = @(ConvertTo-Paragraph $types[$_]) } })
+        $page[$name] = @($types.Keys | Where-Object { $_ } | ForEach-Object {
+            @{ Type = ConvertTo-PlainText $_; Text = @(ConvertTo-Paragraph $types[$_]) }
+        })
     }
     $examples = Split-Section $sections['Examples'] '###'
     $page['Examples'] = @($examples.Keys | Where-Object { $_ } | ForEach-Object {
@@ -143,6 +145,13 @@ function Write-ParagraphList([string] $Prefix, [string] $Name, [string[]] $Text)
     $xml.WriteEndElement()
 }
 
+function Write-Link([string] $Text, [string] $Uri) {
+    $xml.WriteStartElement('maml', 'navigationLink', $namespaces.maml)
+    Write-Element 'maml' 'linkText' $Text
+    Write-Element 'maml' 'uri' $Uri
+    $xml.WriteEndElement()
+}
+
 function Write-TypeList([string] $List, [string] $Item, [object[]] $Type) {
     $xml.WriteStartElement('command', $List, $namespaces.command)
     foreach ($entry in $Type) {
@@ -157,6 +166,7 @@ function Write-TypeList([string] $List, [string] $Item, [object[]] $Type) {
 }
 
 function Write-Parameter([System.Management.Automation.CommandParameterInfo] $Parameter, [hashtable] $Page) {
+    $wildcards = @($Parameter.Attributes | Where-Object { $_ -is [System.Management.Automation.SupportsWildcardsAttribute] }).Count -gt 0
     $pipeline = @(
         if ($Parameter.ValueFromPipeline) { 'ByValue' }
         if ($Parameter.ValueFromPipelineByPropertyName) { 'ByPropertyName' }
@@ -164,7 +174,7 @@ function Write-Parameter([System.Management.Automation.CommandParameterInfo] $Pa
     $xml.WriteStartElement('command', 'parameter', $namespaces.command)
     $xml.WriteAttributeString('required', "$($Parameter.IsMandatory)".ToLowerInvariant())
     $xml.WriteAttributeString('variableLength', "$($Parameter.ParameterType.IsArray)".ToLowerInvariant())
-    $xml.WriteAttributeString('globbing', 'false')
+    $xml.WriteAttributeString('globbing', "$wildcards".ToLowerInvariant())
     $xml.WriteAttributeString('pipelineInput', ($pipeline ? "True ($($pipeline -join ', '))" : 'False'))
     $xml.WriteAttributeString('position', ($Parameter.Position -lt 0 ? 'named' : "$($Parameter.Position)"))
     $xml.WriteAttributeString('aliases', ($Parameter.Aliases ? $Parameter.Aliases -join ', ' : 'none'))
@@ -223,19 +233,15 @@ function Write-Command([System.Management.Automation.CmdletInfo] $Command, [hash
     foreach ($example in $Page.Examples) {
         $number++
         $xml.WriteStartElement('command', 'example', $namespaces.command)
-        Write-Element 'maml' 'title' "Example ${number}: $($example.Title)"
+        Write-Element 'maml' 'title' "-------- Example ${number}: $($example.Title) --------"
         Write-Element 'dev' 'code' $example.Code
-        Write-ParagraphList 'dev' 'remarks' $example.Text
+        Write-ParagraphList 'dev' 'remarks' (@($example.Text) + '')
         $xml.WriteEndElement()
     }
     $xml.WriteEndElement()
     $xml.WriteStartElement('command', 'relatedLinks', $namespaces.command)
-    foreach ($link in $Page.Related) {
-        $xml.WriteStartElement('maml', 'navigationLink', $namespaces.maml)
-        Write-Element 'maml' 'linkText' ($link -replace '^[-*] ')
-        Write-Element 'maml' 'uri' ''
-        $xml.WriteEndElement()
-    }
+    if ($module.ProjectUri) { Write-Link 'Online version:' "$($module.ProjectUri)/blob/main/docs/cmdlets/$($Command.Name).md" }
+    foreach ($link in $Page.Related) { Write-Link ($link -replace '^[-*] ') '' }
     $xml.WriteEndElement()
     $xml.WriteEndElement()
 }
@@ -251,7 +257,7 @@ function Get-PageProblem([System.Management.Automation.CmdletInfo] $Command, [ha
     }
 }
 
-$module = Import-Module $ModulePath -PassThru -Force
+$module = Import-Module (Resolve-Path -LiteralPath $ModulePath).ProviderPath -PassThru -Force
 $commands = @($module.ExportedCmdlets.Values | Sort-Object Name)
 $problems = @()
 
@@ -259,8 +265,9 @@ if ($UpdateSyntax) {
     foreach ($command in $commands) {
         $file = Join-Path $Path "$($command.Name).md"
         if (-not (Test-Path -LiteralPath $file)) { continue }
-        $block = @('## Syntax', '', '```text', (((Get-Command $command.Name -Syntax).Trim() -replace '\r') -replace '\n\s*\n', "`n`n"), '```', '') -join "`n"
-        $text = (Get-Content -LiteralPath $file -Raw) -replace '(?s)## Syntax\n.*?```\n.*?```\n\n?', ''
+        $syntax = ((Get-Command $command.Name -Syntax).Trim() -replace '\r') -replace '\n\s*\n', "`n`n"
+        $block = @('## Syntax', '', '```text', $syntax, '```', '') -join "`n"
+        $text = (Get-Content -LiteralPath $file -Raw) -replace '(?s)## Syntax\n\n```text\n.*?\n```\n\n', ''
         Set-Content -LiteralPath $file -NoNewline -Value ($text.Insert($text.IndexOf("`n## ") + 1, "$block`n"))
     }
 }

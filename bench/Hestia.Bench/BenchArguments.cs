@@ -34,7 +34,7 @@ internal sealed record BenchArguments
 
     public IReadOnlyList<string> Engines { get; private set; } = ["hestia"];
 
-    public IReadOnlyList<string> Workloads { get; private set; } = ["fillrandom", "fillseq", "readrandom", "readmissing", "scan", "scanreverse"];
+    public IReadOnlyList<string> Workloads { get; private set; } = [.. KnownWorkloads[..^1]];
 
     public long Entries { get; private set; } = 1_000_000;
 

@@ -39,7 +39,8 @@ internal static class Coordinator
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true, UseShellExecute = false };
         // Under 'dotnet Hestia.Bench.dll' the process is dotnet itself and needs to be told the program.
-        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet") start.ArgumentList.Add(typeof(Coordinator).Assembly.Location);
+        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
+            start.ArgumentList.Add(typeof(Coordinator).Assembly.Location);
         start.ArgumentList.Add("child");
         foreach (var option in options) start.ArgumentList.Add(option);
         start.ArgumentList.Add("--round-engine");
@@ -54,7 +55,10 @@ internal static class Coordinator
 
         child.WaitForExit();
         if (child.ExitCode == 0) return;
-        var failure = new BenchResult { Engine = engine, Version = "", Round = round, Workload = "", Failure = $"the process ended with exit code {child.ExitCode}" };
+        var failure = new BenchResult
+        {
+            Engine = engine, Version = "", Round = round, Workload = "", Failure = $"the process ended with exit code {child.ExitCode}",
+        };
         rows.Add(failure);
         Report.WriteRow(failure);
     }

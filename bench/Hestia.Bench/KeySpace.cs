@@ -4,7 +4,7 @@ namespace Hestia.Bench;
 
 /// <summary>
 /// The keys and values of entry number i: the same for every engine and round, made without memory. Keys are 16 hex digits, either of i
-/// itself (sequential) or of a mixed i (random); mixing is one-to-one, so every key is written once and keys past the end are surely missing.
+/// itself (sequential) or of a mixed i (random); mixing is one-to-one, so every key is written once and keys past the end are missing.
 /// </summary>
 internal readonly struct KeySpace(bool random, int valueBytes, ValueKind kind)
 {

@@ -3,7 +3,9 @@ using System.Numerics;
 
 namespace Hestia.Bench;
 
-/// <summary>Counts durations in buckets 3 % wide, so that percentiles of any number of samples take 8 KiB. One per thread, merged at the end.</summary>
+/// <summary>
+/// Counts durations in buckets 3 % wide, so that percentiles of any number of samples take 15 KiB. One per thread, merged at the end.
+/// </summary>
 internal sealed class LatencyHistogram
 {
     private const int StepBits = 5;

@@ -84,8 +84,8 @@ internal static class Report
         }
 
         Console.WriteLine(
-            $"{row.Engine,-9} {row.Workload,-20} {row.Durability,-10} {row.Threads,3} {row.Operations,12:N0} {row.Seconds,8:F2} {row.PerSecond,12:N0} "
-            + $"{row.P50Microseconds,8:F1} {row.P99Microseconds,8:F1} {row.P999Microseconds,9:F1} {row.MaxMicroseconds,10:F0} "
+            $"{row.Engine,-9} {row.Workload,-20} {row.Durability,-10} {row.Threads,3} {row.Operations,12:N0} {row.Seconds,8:F2} "
+            + $"{row.PerSecond,12:N0} {row.P50Microseconds,8:F1} {row.P99Microseconds,8:F1} {row.P999Microseconds,9:F1} {row.MaxMicroseconds,10:F0} "
             + $"{row.PeakRssBytes >> 20,8:N0} {row.DiskBytes >> 20,8:N0}"
             + (row.BytesPerSecond is { } rate ? $"  {rate / 1e6:N0} MB/s" : ""));
     }
@@ -150,8 +150,9 @@ internal static class Report
 
     private static string ProcessorName()
     {
-        if (!OperatingSystem.IsLinux()) return Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER") ?? RuntimeInformation.ProcessArchitecture.ToString();
+        var architecture = RuntimeInformation.ProcessArchitecture.ToString();
+        if (!OperatingSystem.IsLinux()) return Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER") ?? architecture;
         var line = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal));
-        return line is null ? RuntimeInformation.ProcessArchitecture.ToString() : line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim();
+        return line is null ? architecture : line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim();
     }
 }

@@ -65,7 +65,8 @@ internal sealed class Worker : IDisposable
                 break;
             case "readrandom" or "readmissing":
                 EnsureFilled();
-                foreach (var readers in _arguments.Readers) Read(workload, readers, workload == "readmissing" ? 100 : _arguments.MissPercent);
+                foreach (var readers in _arguments.Readers)
+                    Read(workload, readers, workload == "readmissing" ? 100 : _arguments.MissPercent);
                 break;
             case "scan" or "scanreverse":
                 EnsureFilled();
@@ -162,8 +163,10 @@ internal sealed class Worker : IDisposable
             while (cursor.MoveNext())
             {
                 var order = cursor.Key.SequenceCompareTo(last);
-                if (count > 0 && (reverse ? order >= 0 : order <= 0)) throw new InvalidOperationException($"Key {count:N0} of the scan is out of order.");
-                if (cursor.Value.Length != _keys.ValueBytes) throw new InvalidOperationException($"Value {count:N0} of the scan has {cursor.Value.Length} bytes.");
+                if (count > 0 && (reverse ? order >= 0 : order <= 0))
+                    throw new InvalidOperationException($"Key {count:N0} of the scan is out of order.");
+                if (cursor.Value.Length != _keys.ValueBytes)
+                    throw new InvalidOperationException($"Value {count:N0} of the scan has {cursor.Value.Length} bytes.");
                 cursor.Key.CopyTo(last);
                 count++;
             }
@@ -178,7 +181,8 @@ internal sealed class Worker : IDisposable
     {
         CreateEmpty(random: true, _arguments.Durabilities[0]);
         Fill("lifecycle load", _arguments.Durabilities[0], _arguments.Writers[0]);
-        if (_filled != _arguments.Entries) throw new InvalidOperationException("The time was up before the index was loaded; give --seconds 0.");
+        if (_filled != _arguments.Entries)
+            throw new InvalidOperationException("The time was up before the index was loaded; give --seconds 0.");
         Scan("lifecycle scan", _engine!, reverse: false);
         if (_engine is not HestiaEngine hestia) return;
 
