@@ -136,8 +136,9 @@ try {
     Write-Step 'Change some' "$($changed.Count - $gone.Count) entries written, $($gone.Count) removed" $clock.Elapsed
 
     $second = Backup-HestiaIndex -Index $index -Repository $repository
+    $share = $second.BytesSent / [Math]::Max($second.Bytes, 1)
     Write-Step 'Second backup' ('{0} sent of {1} ({2:P1}); {3} segments sent, {4} there already' -f (Format-Size $second.BytesSent),
-        (Format-Size $second.Bytes), ($second.BytesSent / [Math]::Max($second.Bytes, 1)), $second.SegmentsSent, $second.SegmentsReused) $second.Duration
+        (Format-Size $second.Bytes), $share, $second.SegmentsSent, $second.SegmentsReused) $second.Duration
 
     $clock.Restart()
     Close-HestiaIndex -Index $index
@@ -167,7 +168,8 @@ try {
         $surplus, (Format-Rate $proof.Equal $clock.Elapsed)) $clock.Elapsed
 
     $check = Test-HestiaIndex -Path $restoredPath -Deep
-    Write-Step 'Check the restored index' "$($check.Healthy ? 'healthy' : 'DAMAGED'), $($check.Findings.Count) findings, every segment hashed" $check.Duration
+    $verdict = $check.Healthy ? 'healthy' : 'DAMAGED'
+    Write-Step 'Check the restored index' "$verdict, $($check.Findings.Count) findings, every segment hashed" $check.Duration
 
     Write-Information ''
     if ($equal -and $check.Healthy) {

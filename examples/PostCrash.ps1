@@ -3,8 +3,8 @@
 .SYNOPSIS
     Brings an index back after a crash or a power loss: look at the log, open, check, repair if needed, compact if wanted, back up afresh.
 .DESCRIPTION
-    A crash alone never needs a repair: opening recovers. Damage that no crash explains is shown with its repair plan, and only carried out with
-    -Repair; where entries would be lost, only with -AcceptLoss as well. Before a repair, compare with restoring the last backup.
+    A crash alone never needs a repair: opening recovers. Damage that no crash explains is shown with its repair plan, and only carried out
+    with -Repair; where entries would be lost, only with -AcceptLoss as well. Before a repair, compare with restoring the last backup.
     Exit code: 0 healthy and backed up, 1 could not be done, 2 damaged and left as it was.
 .EXAMPLE
     ./examples/PostCrash.ps1 -Path /srv/orders -Repository /mnt/backups
@@ -38,7 +38,8 @@ try {
     Write-Output '1. The write-ahead log'
     $wal = Test-HestiaWal -LiteralPath $Path -ErrorAction SilentlyContinue -ErrorVariable problem
     if (-not $wal) { throw $problem[0] }
-    Write-Output "   $($wal.Healthy ? 'healthy' : 'DAMAGED'): $($wal.Records) records, LSN $($wal.FirstLsn) to $($wal.LastLsn). $($wal.OpenWould)"
+    $verdict = $wal.Healthy ? 'healthy' : 'DAMAGED'
+    Write-Output "   ${verdict}: $($wal.Records) records, LSN $($wal.FirstLsn) to $($wal.LastLsn). $($wal.OpenWould)"
     foreach ($finding in $wal.Findings) { Write-Output "   $finding" }
 
     Write-Output '2. Open and check'
@@ -49,7 +50,8 @@ try {
         Close-HestiaIndex -Index $index
         $index = $null
         $check = Test-HestiaIndex -LiteralPath $Path -Deep -ErrorAction SilentlyContinue
-        Write-Output "   $($check.Healthy ? 'healthy' : 'DAMAGED'): $($check.Entries) entries in $($check.Segments) segments, last LSN $($check.LastLsn)"
+        $verdict = $check.Healthy ? 'healthy' : 'DAMAGED'
+        Write-Output "   ${verdict}: $($check.Entries) entries in $($check.Segments) segments, last LSN $($check.LastLsn)"
         foreach ($finding in $check.Findings) { Write-Output "   $finding" }
     }
     catch {

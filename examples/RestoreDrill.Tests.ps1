@@ -48,7 +48,8 @@ Describe 'The latest backup of <IndexName>' -ForEach $latest {
     }
 
     It 'comes back at the LSN it names' {
-        $restored = Restore-HestiaIndex -Repository $Repository -BackupId $BackupId -LiteralPath $script:target -Confirm:$false -ErrorAction Stop
+        $backup = Get-HestiaBackup -Repository $Repository -BackupId $BackupId -ErrorAction Stop
+        $restored = $backup | Restore-HestiaIndex -LiteralPath $script:target -Confirm:$false -ErrorAction Stop
         $restored.Lsn | Should -Be $Lsn
     }
 

@@ -55,11 +55,14 @@ function Invoke-Analysis {
     # The manifest is analysed where its files are: in the staged module.
     $manifest = Join-Path $root 'HestiaPS.psd1'
     $scripts = @(Get-ChildItem -LiteralPath $root -Recurse -File -Include *.ps1, *.psm1, *.psd1 | ForEach-Object FullName |
-        Where-Object { [System.IO.Path]::GetRelativePath($root, $_) -notmatch '(^|[\\/])(artifacts|bin|obj|TestResults)[\\/]' -and $_ -ne $manifest })
+        Where-Object { $_ -ne $manifest -and [System.IO.Path]::GetRelativePath($root, $_) -notmatch '(^|[\\/])(artifacts|bin|obj)[\\/]' })
     $scripts += $env:HESTIAPS_MODULE
     $findings = @(foreach ($script in $scripts) {
-        # Pester runs each block in a scope of its own making, which these rules cannot see; its helper functions take no -WhatIf.
-        $exclude = @($script -like '*.Tests.ps1' ? ('PSUseDeclaredVarsMoreThanAssignments', 'PSUseShouldProcessForStateChangingFunctions') : @())
+        # Pester runs each block in a scope of its own making, which the first rule cannot see; helpers of tests take no -WhatIf.
+        $exclude = @(if ($script -like '*.Tests.ps1') {
+            'PSUseDeclaredVarsMoreThanAssignments'
+            'PSUseShouldProcessForStateChangingFunctions'
+        })
         Invoke-ScriptAnalyzer -Path $script -Settings (Join-Path $root 'PSScriptAnalyzerSettings.psd1') -ExcludeRule $exclude
     })
     foreach ($finding in $findings) {

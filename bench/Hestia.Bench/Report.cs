@@ -85,8 +85,8 @@ internal static class Report
 
         Console.WriteLine(
             $"{row.Engine,-9} {row.Workload,-20} {row.Durability,-10} {row.Threads,3} {row.Operations,12:N0} {row.Seconds,8:F2} "
-            + $"{row.PerSecond,12:N0} {row.P50Microseconds,8:F1} {row.P99Microseconds,8:F1} {row.P999Microseconds,9:F1} {row.MaxMicroseconds,10:F0} "
-            + $"{row.PeakRssBytes >> 20,8:N0} {row.DiskBytes >> 20,8:N0}"
+            + $"{row.PerSecond,12:N0} {row.P50Microseconds,8:F1} {row.P99Microseconds,8:F1} {row.P999Microseconds,9:F1} "
+            + $"{row.MaxMicroseconds,10:F0} {row.PeakRssBytes >> 20,8:N0} {row.DiskBytes >> 20,8:N0}"
             + (row.BytesPerSecond is { } rate ? $"  {rate / 1e6:N0} MB/s" : ""));
     }
 

@@ -24,7 +24,8 @@ BeforeAll {
     # An index whose process was killed with everything still in the log.
     function New-CrashedIndex([string] $Path) {
         $script = "Import-Module '$env:HESTIAPS_MODULE'; `$index = Open-HestiaIndex -LiteralPath '$Path' -Create; " +
-            '1..1000 | ForEach-Object { [pscustomobject]@{ Key = "key-{0:d6}" -f $_; Value = "value-$_" } } | Set-HestiaEntry -Index $index -BatchSize 50; ' +
+            '1..1000 | ForEach-Object { [pscustomobject]@{ Key = "key-{0:d6}" -f $_; Value = "value-$_" } } | ' +
+            'Set-HestiaEntry -Index $index -BatchSize 50; ' +
             '[System.Diagnostics.Process]::GetCurrentProcess().Kill()'
         & $pwsh -NoProfile -NonInteractive -Command $script *> $null
     }
@@ -47,7 +48,9 @@ BeforeAll {
             ForEach-Object { "$($_.FullName) $((Get-FileHash -LiteralPath $_.FullName).Hash)" }
     }
 
-    function Get-Segment([string] $Path) { Get-ChildItem -LiteralPath (Join-Path $Path 'segments') -Filter *.seg | Sort-Object Length | Select-Object -Last 1 }
+    function Get-Segment([string] $Path) {
+        Get-ChildItem -LiteralPath (Join-Path $Path 'segments') -Filter *.seg | Sort-Object Length | Select-Object -Last 1
+    }
 }
 
 Describe 'Demo.ps1' {
@@ -55,7 +58,8 @@ Describe 'Demo.ps1' {
         $folder = New-Folder
         1..40 | ForEach-Object { Set-Content -LiteralPath (Join-Path $folder "file $_.txt") -Value ('x' * $_) }
         $null = New-Item -ItemType Directory -Path (Join-Path $folder 'deeper/and deeper')
-        Set-Content -LiteralPath (Join-Path $folder ('deeper/and deeper/[brackets] & {0}quotes{0} ' -f ($IsWindows ? "'" : '"') + [char]0xE9)) -Value 'y'
+        $odd = 'deeper/and deeper/[brackets] & {0}quotes{0} ' -f ($IsWindows ? "'" : '"') + [char]0xE9
+        Set-Content -LiteralPath (Join-Path $folder $odd) -Value 'y'
         $null = New-Item -ItemType File -Path (Join-Path $folder 'empty')
     }
 
@@ -145,7 +149,9 @@ Describe 'HotBackup.ps1' {
             $done = [System.Threading.ManualResetEventSlim]::new()
             $writer = 1 | ForEach-Object -AsJob -Parallel {
                 Import-Module $using:module
-                for ($number = 1; -not ($using:done).IsSet; $number++) { Set-HestiaEntry -Index $using:index -Key "key-$number" -Value $number }
+                for ($number = 1; -not ($using:done).IsSet; $number++) {
+                    Set-HestiaEntry -Index $using:index -Key "key-$number" -Value $number
+                }
             }
             while ($index.LastLsn -lt 20) { Start-Sleep -Milliseconds 10 }
             $backup = & $hotBackup -Repository $repository -Name busy
