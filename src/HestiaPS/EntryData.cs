@@ -29,7 +29,7 @@ internal static class EntryData
             PSCustomObject when key is PSObject custom => Unwrap(custom.Properties[KeyProperty]?.Value) ?? plain,
             _ => plain,
         };
-        var bytes = plain is null ? [] : DataEncoder.Encode(encoding, plain);
+        var bytes = plain is null ? [] : EncodePlain(encoding, plain);
         if (bytes.Length == 0)
         {
             throw new HestiaException(
@@ -41,12 +41,24 @@ internal static class EntryData
 
     /// <summary>Bytes of a value; an empty one is a value, none at all is not.</summary>
     public static byte[] EncodeValue(DataEncoding encoding, object? value) => Unwrap(value) is { } plain
-        ? DataEncoder.Encode(encoding, plain)
+        ? EncodePlain(encoding, plain)
         : throw new HestiaCommandException(
             CommandErrors.EntryNotUnderstood, ErrorCategory.InvalidData, "The value is null.", null, "Give '' to store an empty value.");
 
     /// <summary>Bytes of a bound or prefix.</summary>
-    public static byte[] Encode(DataEncoding encoding, object bound) => DataEncoder.Encode(encoding, Unwrap(bound)!);
+    public static byte[] Encode(DataEncoding encoding, object bound) => EncodePlain(encoding, Unwrap(bound)!);
 
     public static object? Unwrap(object? value) => value is PSObject wrapped ? wrapped.BaseObject : value;
+
+    /// <summary>Text, numbers, GUIDs and bytes only: what a date or an object looks like as text is the caller's decision.</summary>
+    private static byte[] EncodePlain(DataEncoding encoding, object plain) => plain switch
+    {
+        byte[] or string or char or Guid or System.Numerics.BigInteger => DataEncoder.Encode(encoding, plain),
+        Enum or bool or DateTime => throw NotData(plain),
+        IConvertible => DataEncoder.Encode(encoding, plain), // the numbers are what is left
+        _ => throw NotData(plain),
+    };
+
+    private static HestiaException NotData(object plain) => new(
+        HestiaErrorCode.EncodingMismatch, $"A {plain.GetType().Name} is not text, a number, a GUID or bytes.", action: "Convert it to what should be stored.");
 }
