@@ -37,6 +37,8 @@ function Format-Size([double] $Bytes) {
 
 function Format-Rate([double] $Count, [timespan] $Time) { '{0:N0}/s' -f ($Count / [Math]::Max($Time.TotalSeconds, 0.001)) }
 
+function Format-Count([long] $Count, [string] $One, [string] $Many) { '{0:N0} {1}' -f $Count, ($Count -eq 1 ? $One : $Many) }
+
 $step = 0
 function Write-Step([string] $Title, [string] $Result, [timespan] $Time) {
     $script:step++
@@ -114,7 +116,8 @@ try {
         ($total.Unreadable ? ", $($total.Unreadable) unreadable left out" : '')) $clock.Elapsed
 
     $flush = Invoke-HestiaFlush -Index $index
-    Write-Step 'Flush' "$($flush.SegmentsWritten) segment, everything up to LSN $($flush.WalCheckpoint) is in sorted files" $flush.Duration
+    $segments = Format-Count $flush.SegmentsWritten segment segments
+    Write-Step 'Flush' "$segments written; everything up to LSN $($flush.WalCheckpoint) is in sorted files" $flush.Duration
 
     $null = New-HestiaRepository -Path $repository
     $first = Backup-HestiaIndex -Index $index -Repository $repository
@@ -133,12 +136,12 @@ try {
     $gone = @($changed.Keys | Where-Object { $null -eq $changed[$_] })
     $changed.GetEnumerator() | Where-Object Value | Select-Object Key, Value | Set-HestiaEntry -Index $index
     $gone | Remove-HestiaEntry -Index $index -Confirm:$false
-    Write-Step 'Change some' "$($changed.Count - $gone.Count) entries written, $($gone.Count) removed" $clock.Elapsed
+    Write-Step 'Change some' "$(Format-Count ($changed.Count - $gone.Count) entry entries) written, $($gone.Count) removed" $clock.Elapsed
 
     $second = Backup-HestiaIndex -Index $index -Repository $repository
     $share = $second.BytesSent / [Math]::Max($second.Bytes, 1)
-    Write-Step 'Second backup' ('{0} sent of {1} ({2:P1}); {3} segments sent, {4} there already' -f (Format-Size $second.BytesSent),
-        (Format-Size $second.Bytes), $share, $second.SegmentsSent, $second.SegmentsReused) $second.Duration
+    Write-Step 'Second backup' ('{0} sent of {1} ({2:P1}); {3} sent, {4} there already' -f (Format-Size $second.BytesSent),
+        (Format-Size $second.Bytes), $share, (Format-Count $second.SegmentsSent segment segments), $second.SegmentsReused) $second.Duration
 
     $clock.Restart()
     Close-HestiaIndex -Index $index
@@ -147,7 +150,7 @@ try {
     Write-Step 'Lose the index' "$indexPath is gone" $clock.Elapsed
 
     $restore = Get-HestiaBackup -Repository $repository -IndexName catalogue -Latest | Restore-HestiaIndex -Path $restoredPath
-    Write-Step 'Restore the latest' "$($restore.ObjectsVerified) objects verified, as of LSN $($restore.Lsn)" $restore.Duration
+    Write-Step 'Restore the latest' "$(Format-Count $restore.ObjectsVerified object objects) verified, as of LSN $($restore.Lsn)" $restore.Duration
 
     # Expected entries wait in a queue while the index answers in the same order: one that is passed over is missing.
     $clock.Restart()
