@@ -314,7 +314,10 @@ Describe 'PostCrash.ps1' {
     Context 'a damaged segment' {
         BeforeAll {
             $damaged = Join-Path $folder 'damaged'
-            New-Index $damaged 20000
+            # Without a log: what is in the segment is nowhere else, so its damage is a loss.
+            $index = Open-HestiaIndex -LiteralPath $damaged -Create -Durability Off
+            1..20000 | ForEach-Object { [pscustomobject]@{ Key = 'key-{0:d6}' -f $_; Value = "value-$_" } } | Set-HestiaEntry -Index $index
+            Close-HestiaIndex -Index $index
             $segment = Get-Segment $damaged
             Edit-Byte $segment.FullName ($segment.Length / 3)
         }
