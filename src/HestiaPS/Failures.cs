@@ -9,6 +9,9 @@ internal static class Failures
     private const int NoSpaceOnUnix = 28;
     private const int NoSpaceOnWindows = unchecked((int)0x80070070);
 
+    /// <summary>PowerShell shows the recommended action with an error since 7.5.</summary>
+    private static readonly bool HostShowsAction = typeof(PSObject).Assembly.GetName().Version is { } version && version >= new Version(7, 5);
+
     public static ErrorRecord ToErrorRecord(Exception failure, object? target = null)
     {
         failure = Unwrap(failure);
@@ -45,9 +48,13 @@ internal static class Failures
     private static ErrorRecord Record(Exception failure, string errorId, ErrorCategory category, object? target, string? action)
     {
         var record = new ErrorRecord(failure, errorId, category, target);
-        if (action is not null) record.ErrorDetails = new ErrorDetails(failure.Message) { RecommendedAction = action };
+        if (action is not null) record.ErrorDetails = new ErrorDetails(MessageFor(failure.Message, action)) { RecommendedAction = action };
         return record;
     }
+
+    /// <summary>The way out ends the exception's message; a host that shows RecommendedAction itself should not show it twice.</summary>
+    private static string MessageFor(string message, string action) =>
+        HostShowsAction && message.EndsWith(action, StringComparison.Ordinal) && message.Length > action.Length ? message[..^action.Length].TrimEnd() : message;
 
     private static ErrorCategory CategoryOf(HestiaErrorCode code) => code switch
     {

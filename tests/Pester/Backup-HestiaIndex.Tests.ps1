@@ -1,7 +1,8 @@
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'Backup-HestiaIndex' {
+    AfterEach { Close-TestSession }
+
     BeforeEach {
         $repository = New-TestPath backups
         $null = New-HestiaRepository -Path $repository

@@ -4,9 +4,10 @@ BeforeDiscovery {
     $script:otherUser = $linuxRoot -and (Get-Command setpriv -ErrorAction Ignore)
 }
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'A path that is missing' {
+    AfterEach { Close-TestSession }
+
     It 'is PathNotFound in <_>' -ForEach 'Open-HestiaIndex', 'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex', 'Test-HestiaWal', 'Get-HestiaWalRecord', 'Optimize-HestiaIndex', 'Invoke-HestiaFlush' {
         $command = $_
         $path = New-TestPath missing
@@ -30,6 +31,8 @@ Describe 'A path that is missing' {
 }
 
 Describe 'A path of the wrong type' {
+    AfterEach { Close-TestSession }
+
     It 'a file is NotAnIndex in <_>' -ForEach 'Open-HestiaIndex', 'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex', 'Optimize-HestiaIndex' {
         $command = $_
         $path = New-TestPath file.txt
@@ -72,6 +75,8 @@ Describe 'A path of the wrong type' {
 }
 
 Describe 'An index in use by another process' {
+    AfterEach { Close-TestSession }
+
     It 'is IndexInUse and names pid, host and since' {
         $path = New-TestPath
         $child = Start-Child "`$ix = Open-HestiaIndex -Path '$path' -Create; Set-HestiaEntry -Index `$ix -Key a -Value 1; 'open'; Start-Sleep 60"
@@ -97,6 +102,8 @@ Describe 'An index in use by another process' {
 }
 
 Describe 'A folder that may not be written' {
+    AfterEach { Close-TestSession }
+
     It 'is AccessDenied for an index and a repository there' -Skip:(-not ($otherUser -or (-not $linuxRoot -and -not $IsWindows))) {
         $path = New-ClosedIndex
         $folder = Split-Path $path
@@ -130,6 +137,8 @@ Describe 'A folder that may not be written' {
 }
 
 Describe 'A full disk' {
+    AfterEach { Close-TestSession }
+
     BeforeAll {
         $mounted = $false
         if ($IsLinux -and (& id -u) -eq '0') {
@@ -193,6 +202,8 @@ Describe 'A full disk' {
 }
 
 Describe 'A newer format' {
+    AfterEach { Close-TestSession }
+
     It 'is FormatTooNew in <_>, and nothing changes' -ForEach 'Open-HestiaIndex', 'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex' {
         $command = $_
         $path = New-ClosedIndex
@@ -206,6 +217,8 @@ Describe 'A newer format' {
 }
 
 Describe 'Keys and values' {
+    AfterEach { Close-TestSession }
+
     BeforeEach { $ix = New-TestIndex -Count 3 }
 
     It 'an empty key is KeyEmpty' {
@@ -242,6 +255,8 @@ Describe 'Keys and values' {
 }
 
 Describe 'Backups and repositories' {
+    AfterEach { Close-TestSession }
+
     BeforeEach {
         $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
         $null = Backup-HestiaIndex -Path (New-ClosedIndex -Count 500) -Repository $repository
@@ -300,6 +315,8 @@ Describe 'Backups and repositories' {
 }
 
 Describe 'Everything else' {
+    AfterEach { Close-TestSession }
+
     It 'a string for -Index says what is wanted' {
         $record = Get-Failure { Get-HestiaEntry -Index ./orders -Key a }
         $record.Exception | Should -BeOfType System.Management.Automation.ParameterBindingException

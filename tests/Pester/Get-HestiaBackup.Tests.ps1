@@ -1,7 +1,8 @@
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'Get-HestiaBackup' {
+    AfterEach { Close-TestSession }
+
     BeforeEach {
         $repository = New-HestiaRepository -Path (New-TestPath backups)
         $orders = New-TestIndex -Count 10

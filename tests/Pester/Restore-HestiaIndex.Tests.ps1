@@ -1,7 +1,8 @@
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'Restore-HestiaIndex' {
+    AfterEach { Close-TestSession }
+
     BeforeEach {
         $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
         $ix = New-TestIndex -Count 200

@@ -1,8 +1,9 @@
 # The life of a session: process, runspaces, removal of the module, copies.
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'Sessions' {
+    AfterEach { Close-TestSession }
+
     It 'is not enumerable, so that a pipeline passes it whole' {
         $ix = New-TestIndex -Count 5
         @($ix).Count | Should -Be 1
@@ -74,15 +75,15 @@ Describe 'Sessions' {
         'Get-HestiaEntry', 'Set-HestiaEntry', 'Remove-HestiaEntry', 'Invoke-HestiaFlush', 'Optimize-HestiaIndex', 'Test-HestiaIndex', 'Test-HestiaWal',
         'Get-HestiaWalRecord', 'Close-HestiaIndex', 'Backup-HestiaIndex'
     ) {
+        $command = $_
         $ix = New-TestIndex -Count 3
         Close-HestiaIndex $ix
-        $more = switch ($_) {
+        $more = switch ($command) {
             'Set-HestiaEntry' { @{ Key = 'a'; Value = 1 } }
             { $_ -in 'Get-HestiaEntry', 'Remove-HestiaEntry' } { @{ Key = 'a' } }
             'Backup-HestiaIndex' { @{ Repository = (New-HestiaRepository -Path (New-TestPath backups)).Location } }
             default { @{} }
         }
-        $command = $_
         $before = Get-FolderState $ix.Path
         $null = Assert-Failure { & $command -Index $ix @more } SessionNotLive -Names orders -Category InvalidOperation
         Get-FolderState $ix.Path | Should -Be $before
