@@ -20,6 +20,9 @@ public sealed class WriteBatch : IDisposable
     /// <summary>Encoded bytes; at most <see cref="Limits.MaxBatchBytes"/>.</summary>
     public int EncodedBytes => _length;
 
+    /// <summary>Bytes of memory it holds.</summary>
+    internal int CapacityBytes => _buffer.Length;
+
     /// <summary>The operations as the log stores them: kind (1 byte), varint key length, for a put varint value length, key, value.</summary>
     internal ReadOnlySpan<byte> Encoded => _buffer.AsSpan(0, _length);
 

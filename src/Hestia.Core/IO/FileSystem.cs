@@ -45,6 +45,31 @@ internal abstract class FileSystem
     /// <summary>Renames a file, replacing an existing one atomically. Not durable before <see cref="SyncDirectory"/> of the parent.</summary>
     public abstract void RenameFile(string from, string to);
 
+    /// <summary>
+    /// Renames a file unless the target exists already; false (and nothing changed) if it does. Of several that race for one name exactly
+    /// one wins, except on file systems without hard links (FAT), which have no such call.
+    /// </summary>
+    public virtual bool TryRenameFile(string from, string to)
+    {
+        if (FileExists(to)) return false;
+        RenameFile(from, to);
+        return true;
+    }
+
+    /// <summary>Bytes in a file, or null if there is no such file.</summary>
+    public virtual long? FileLength(string path)
+    {
+        if (!FileExists(path)) return null;
+        using var file = Open(path, FileOpenMode.Read);
+        return file.Length;
+    }
+
+    /// <summary>Gives an existing file a second name (a hard link); false where the file system cannot.</summary>
+    public virtual bool TryLink(string existing, string link) => false;
+
+    /// <summary>Whether another file system is mounted at this directory, so that it can be neither renamed nor replaced.</summary>
+    public virtual bool IsMountPoint(string path) => false;
+
     /// <summary>Renames a directory; the target must not exist. Not durable before <see cref="SyncDirectory"/> of the parents.</summary>
     public abstract void RenameDirectory(string from, string to);
 

@@ -5,18 +5,14 @@ namespace Hestia.Core.IO;
 /// <summary>The operating system's file system. What differs between systems is in <see cref="Platform"/>.</summary>
 internal sealed class PhysicalFileSystem : FileSystem
 {
-    public override StorageFile Open(string path, FileOpenMode mode)
+    public override StorageFile Open(string path, FileOpenMode mode) => Platform.Retry(() => new PhysicalFile(path, mode switch
     {
-        var (fileMode, access, options) = mode switch
-        {
-            FileOpenMode.Read => (FileMode.Open, FileAccess.Read, FileOptions.RandomAccess),
-            FileOpenMode.ReadSequential => (FileMode.Open, FileAccess.Read, FileOptions.SequentialScan),
-            FileOpenMode.ReadWrite => (FileMode.Open, FileAccess.ReadWrite, FileOptions.None),
-            FileOpenMode.CreateNew => (FileMode.CreateNew, FileAccess.ReadWrite, FileOptions.None),
-            _ => throw new ArgumentOutOfRangeException(nameof(mode)),
-        };
-        return Platform.Retry(() => new PhysicalFile(path, File.OpenHandle(path, fileMode, access, Platform.ShareAll, options)));
-    }
+        FileOpenMode.Read => Platform.OpenExisting(path, write: false, FileOptions.RandomAccess),
+        FileOpenMode.ReadSequential => Platform.OpenExisting(path, write: false, FileOptions.SequentialScan),
+        FileOpenMode.ReadWrite => Platform.OpenExisting(path, write: true, FileOptions.None),
+        FileOpenMode.CreateNew => File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, Platform.ShareAll),
+        _ => throw new ArgumentOutOfRangeException(nameof(mode)),
+    }));
 
     public override bool FileExists(string path) => File.Exists(path);
 
@@ -25,6 +21,37 @@ internal sealed class PhysicalFileSystem : FileSystem
     public override void CreateDirectory(string path) => Directory.CreateDirectory(path);
 
     public override void RenameFile(string from, string to) => Platform.Retry(() => File.Move(from, to, overwrite: true));
+
+    public override bool TryRenameFile(string from, string to)
+    {
+        if (!OperatingSystem.IsWindows()) return Platform.TryRenameFile(from, to);
+        try
+        {
+            Platform.Retry(() => File.Move(from, to, overwrite: false)); // MoveFileEx without replacing: one step
+            return true;
+        }
+        catch (IOException) when (File.Exists(to) && File.Exists(from))
+        {
+            return false;
+        }
+    }
+
+    public override long? FileLength(string path)
+    {
+        var info = new FileInfo(path);
+        return info.Exists ? info.Length : null;
+    }
+
+    public override bool TryLink(string existing, string link) => Platform.TryLink(existing, link);
+
+    public override bool IsMountPoint(string path)
+    {
+        var full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        var comparison = OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
+        foreach (var drive in DriveInfo.GetDrives())
+            if (string.Equals(Path.TrimEndingDirectorySeparator(drive.RootDirectory.FullName), full, comparison)) return true;
+        return false;
+    }
 
     public override void RenameDirectory(string from, string to) => Platform.Retry(() => Directory.Move(from, to));
 

@@ -51,7 +51,7 @@ internal static partial class Platform
     {
         if (OperatingSystem.IsWindows())
         {
-            if (!FlushFileBuffers(handle)) throw new IOException($"FlushFileBuffers failed on '{path}'.", Marshal.GetHRForLastWin32Error());
+            if (!FlushFileBuffers(handle)) throw new SyncFailedException($"FlushFileBuffers failed on '{path}': {Marshal.GetLastPInvokeErrorMessage()}");
             return;
         }
 
@@ -70,7 +70,7 @@ internal static partial class Platform
             }
         }
         while (result != 0 && Marshal.GetLastPInvokeError() == EINTR);
-        if (result != 0) throw LastError($"{(dataOnly ? "fdatasync" : "fsync")} failed on '{path}'");
+        if (result != 0) throw new SyncFailedException($"{(dataOnly ? "fdatasync" : "fsync")} failed on '{path}': {Marshal.GetLastPInvokeErrorMessage()}");
     }
 
     public static void SyncDirectory(string path)
@@ -83,7 +83,7 @@ internal static partial class Platform
         while (result != 0 && Marshal.GetLastPInvokeError() == EINTR);
         if (result == 0) return;
         if (Marshal.GetLastPInvokeError() is EINVAL or ENOTSUP) return; // such file systems (some FUSE) have no directory sync to fail
-        throw LastError($"fsync failed on directory '{path}'");
+        throw new SyncFailedException($"fsync failed on directory '{path}': {Marshal.GetLastPInvokeErrorMessage()}");
     }
 
     /// <summary>Reserves space; where the file system can't, the file is extended (a later write may then find the disk full, and says so).</summary>
@@ -108,12 +108,22 @@ internal static partial class Platform
     public static void CopyOwnership(string model, string path)
     {
         if (OperatingSystem.IsWindows()) return; // inherits the ACL of the directory it was created in
-        var mode = File.GetUnixFileMode(model);
-        if (!Directory.Exists(path) && Directory.Exists(model)) mode &= ~(UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
-        File.SetUnixFileMode(path, mode);
-        if (geteuid() != 0) return; // only root may give files away, and only what root made needs it
-        var (user, group) = OwnerOf(model);
-        if (chown(path, user, group) != 0) throw LastError($"chown failed on '{path}'");
+        try
+        {
+            var mode = File.GetUnixFileMode(model);
+            if (!Directory.Exists(path) && Directory.Exists(model)) mode &= ~(UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+            // What is peculiar to a shared folder such as /tmp (anyone may write, sticky) is no right anyone was given on what lies in it.
+            mode &= ~(UnixFileMode.OtherWrite | UnixFileMode.StickyBit | UnixFileMode.SetUser);
+            if (File.GetUnixFileMode(path) != mode) File.SetUnixFileMode(path, mode);
+            if (geteuid() != 0) return; // only root may give files away, and only what root made needs it
+            var (user, group) = OwnerOf(model);
+            if (user == 0 && group == 0) return;
+            if (chown(path, user, group) != 0) throw LastError($"chown failed on '{path}'");
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException || IOErrors.IsNotSupported(e))
+        {
+            // A mount without owners and modes (FAT, most SMB) gives every file the same ones already.
+        }
     }
 
     /// <summary>Opens an existing file outside .NET's own advisory locking, which would get in the way of <see cref="TryFlock"/>.</summary>
@@ -140,6 +150,14 @@ internal static partial class Platform
         throw LastError($"flock failed on '{path}'");
     }
 
+    /// <summary>
+    /// Opens an existing file. On Unix not through .NET, which takes a flock of its own on everything it opens and so could not read a
+    /// <c>.lock</c> that is held.
+    /// </summary>
+    public static SafeFileHandle OpenExisting(string path, bool write, FileOptions options) => OperatingSystem.IsWindows()
+        ? File.OpenHandle(path, FileMode.Open, write ? FileAccess.ReadWrite : FileAccess.Read, ShareAll, options)
+        : OpenDescriptor(path, write);
+
     /// <summary>The deepest existing ancestor, for asking about free space.</summary>
     public static string MountPoint(string path)
     {
@@ -148,10 +166,34 @@ internal static partial class Platform
         return OperatingSystem.IsWindows() ? Path.GetPathRoot(current)! : current;
     }
 
+    /// <summary>A second name for a file; false where it cannot be had (another file system, or one without hard links).</summary>
+    public static bool TryLink(string existing, string newName) =>
+        OperatingSystem.IsWindows() ? CreateHardLinkW(newName, existing, 0) : link(existing, newName) == 0;
+
+    /// <summary>
+    /// Renames unless the target exists, by link and unlink: .NET's File.Move without overwriting looks first and then renames, so that of
+    /// several racers two can win. A crash in between leaves both names.
+    /// </summary>
+    [UnsupportedOSPlatform("windows")]
+    public static bool TryRenameFile(string from, string to)
+    {
+        if (link(from, to) != 0)
+        {
+            const int EEXIST = 17;
+            if (Marshal.GetLastPInvokeError() == EEXIST) return false;
+            if (File.Exists(to)) return false;
+            File.Move(from, to, overwrite: false); // no hard links here: as good as it gets
+            return true;
+        }
+
+        File.Delete(from);
+        return true;
+    }
+
     private static bool IsTransientOnWindows(Exception e) =>
         OperatingSystem.IsWindows() && (e is IOException && (e.HResult & 0xFFFF) is 32 or 33 or 5 || e is UnauthorizedAccessException && (e.HResult & 0xFFFF) == 5);
 
-    private static IOException LastError(string what)
+    private static Exception LastError(string what)
     {
         var errno = Marshal.GetLastPInvokeError();
         return IOErrors.FromErrno(errno, $"{what}: {Marshal.GetPInvokeErrorMessage(errno)}");
@@ -187,6 +229,13 @@ internal static partial class Platform
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int flock(SafeFileHandle descriptor, int operation);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int link(string existing, string newName);
+
+    [LibraryImport("kernel32", SetLastError = true, StringMarshalling = StringMarshalling.Utf16)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    private static partial bool CreateHardLinkW(string newName, string existing, nint securityAttributes);
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int chown(string path, uint user, uint group);

@@ -1,0 +1,37 @@
+using Hestia.Core;
+
+namespace Hestia.Backup;
+
+/// <summary>What a backup did.</summary>
+public sealed record BackupResult
+{
+    /// <summary>Id of the backup.</summary>
+    public required string BackupId { get; init; }
+
+    /// <summary>Name of the index.</summary>
+    public required string IndexName { get; init; }
+
+    /// <summary>Folder of the index.</summary>
+    public required string SourcePath { get; init; }
+
+    /// <summary>Location of the repository.</summary>
+    public required string Repository { get; init; }
+
+    /// <summary>The backup holds every write up to this LSN and none after it.</summary>
+    public required Lsn Lsn { get; init; }
+
+    /// <summary>Bytes of its segments.</summary>
+    public required long Bytes { get; init; }
+
+    /// <summary>Bytes sent.</summary>
+    public required long BytesSent { get; init; }
+
+    /// <summary>Segments sent.</summary>
+    public required int SegmentsSent { get; init; }
+
+    /// <summary>Segments that were in the repository already.</summary>
+    public required int SegmentsReused { get; init; }
+
+    /// <summary>How long it took, the flush included.</summary>
+    public required TimeSpan Duration { get; init; }
+}

@@ -1,0 +1,100 @@
+using System.Buffers;
+using System.Text.Json;
+using Hestia.Core.Manifest;
+using Hestia.Core.Segments;
+
+namespace Hestia.Backup.Format;
+
+/// <summary>A segment as a backup names it: enough to find and verify its object without understanding the index's manifest.</summary>
+internal readonly record struct BackupSegment(SegmentId Id, long Size, int Level);
+
+/// <summary>
+/// A whole backup: the summary, the manifest of the index byte for byte, and the segments. One JSON object; docs/repository.md has it to
+/// the byte. Written last, by one conditional creation: where it is, everything it names was there.
+/// </summary>
+internal sealed record BackupManifest(
+    BackupSummary Summary, byte[] IndexManifestBytes, ManifestDocument IndexManifest, IReadOnlyList<BackupSegment> Segments)
+{
+    /// <summary>Larger is not read: the largest manifest of an index in base64, its segments and the head fit.</summary>
+    public const int MaxBytes = 32 << 20;
+
+    /// <summary>Builds a manifest; the summary's counts of what it holds and its body length are filled in here.</summary>
+    public static byte[] Serialize(BackupSummary summary, ReadOnlySpan<byte> indexManifest, IReadOnlyList<BackupSegment> segments)
+    {
+        var buffer = new ArrayBufferWriter<byte>(1024 + (indexManifest.Length * 4 / 3) + (segments.Count * 110));
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteBase64String("manifest", indexManifest);
+            json.WriteStartArray("segments");
+            foreach (var segment in segments)
+            {
+                json.WriteStartObject();
+                json.WriteString("id", segment.Id.ToString());
+                json.WriteNumber("size", segment.Size);
+                json.WriteNumber("level", segment.Level);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+            json.WriteStartArray("wal");
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        var body = buffer.WrittenSpan[1..]; // the head has the opening brace
+        var sealing = SelfChecksum.Append("{}"u8).Length - 2;
+        var head = (summary with { BodyBytes = body.Length + sealing }).SerializeHead();
+        return SelfChecksum.Append([.. head, .. body]);
+    }
+
+    /// <summary>Reads what <see cref="Serialize"/> wrote and holds its parts against each other.</summary>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    /// <exception cref="Core.HestiaException">FormatTooNew.</exception>
+    public static BackupManifest Parse(ReadOnlySpan<byte> bytes)
+    {
+        var summary = BackupSummary.ParseHead(bytes, out var headBytes);
+        if (summary.BodyBytes != bytes.Length - headBytes)
+            throw new InvalidDataException($"it is {bytes.Length:N0} bytes long and says it has {headBytes + summary.BodyBytes:N0}.");
+        try
+        {
+            SelfChecksum.Verify(bytes, "the manifest");
+            var reader = new Utf8JsonReader(bytes);
+            using var json = JsonDocument.ParseValue(ref reader);
+            var root = json.RootElement;
+            var indexManifestBytes = root.GetProperty("manifest").GetBytesFromBase64();
+            var indexManifest = ManifestDocument.Parse(indexManifestBytes, "the index manifest in it");
+            var segments = new List<BackupSegment>(root.GetProperty("segments").GetArrayLength());
+            foreach (var element in root.GetProperty("segments").EnumerateArray())
+            {
+                if (!SegmentId.TryParse(element.GetProperty("id").GetString(), out var id))
+                    throw new InvalidDataException("it names a segment by something that is no id.");
+                segments.Add(new BackupSegment(id, element.GetProperty("size").GetInt64(), element.GetProperty("level").GetInt32()));
+            }
+
+            if (root.GetProperty("wal").GetArrayLength() != 0) throw FormatVersions.UnknownFeature("the manifest", "wal");
+            Agree(summary, indexManifest, segments);
+            return new BackupManifest(summary, indexManifestBytes, indexManifest, segments);
+        }
+        catch (Exception e) when (FormatVersions.IsParseFailure(e))
+        {
+            throw new InvalidDataException($"it cannot be understood: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Checksums only prove that nothing changed since it was written; this proves that it was written right.</summary>
+    private static void Agree(BackupSummary summary, ManifestDocument index, List<BackupSegment> segments)
+    {
+        var agree = summary.IndexId == index.IndexId && summary.Lsn == index.Checkpoint && summary.Segments == segments.Count
+            && segments.Count == index.Segments.Count;
+        var seen = new HashSet<SegmentId>();
+        for (var i = 0; agree && i < segments.Count; i++)
+        {
+            var expected = index.Segments[i];
+            agree = seen.Add(expected.Id) && segments[i] == new BackupSegment(expected.Id, expected.Size, expected.Level)
+                && expected.Size >= 0;
+        }
+
+        if (!agree) throw new InvalidDataException("its parts contradict each other.");
+    }
+}

@@ -1,0 +1,70 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using Hestia.Core.Segments;
+
+namespace Hestia.Backup.Format;
+
+/// <summary>The names of everything in a repository, in one place.</summary>
+internal static class RepositoryNames
+{
+    public const string Descriptor = "repository.json";
+    public const string Backups = "backups/";
+    public const string Locks = "locks/";
+
+    private const string Objects = "objects/";
+    private const string BackupMarkers = Locks + "backup-";
+    private const string ManifestExtension = ".json";
+    private const string IdPrefix = "bk-";
+    private const string IdTime = "yyyy-MM-dd'T'HH-mm-ss'Z'";
+    private const int IdTimeLength = 20;
+    private const int MinSuffix = 4;
+    private const int MaxSuffix = 16;
+
+    /// <summary><c>objects/&lt;first 2 hex&gt;/&lt;64 hex&gt;</c></summary>
+    public static string Object(SegmentId id)
+    {
+        var hex = id.ToString();
+        return $"{Objects}{hex[..2]}/{hex}";
+    }
+
+    /// <summary><c>backups/&lt;index id&gt;/&lt;backup id&gt;.json</c></summary>
+    public static string Backup(Guid indexId, string backupId) => $"{Backups}{indexId:d}/{backupId}{ManifestExtension}";
+
+    /// <summary><c>locks/backup-&lt;backup id&gt;.json</c></summary>
+    public static string BackupMarker(string backupId) => $"{BackupMarkers}{backupId}.json";
+
+    public static bool IsBackupMarker(string name) => name.StartsWith(BackupMarkers, StringComparison.Ordinal);
+
+    /// <summary><c>bk-2026-04-15T03-00-00Z-7f3a91</c>: the second it began, UTC, and six random hexadecimal digits.</summary>
+    public static string NewBackupId(DateTimeOffset started)
+    {
+        var random = Convert.ToHexString(RandomNumberGenerator.GetBytes(3)).ToLowerInvariant();
+        return $"{IdPrefix}{started.UtcDateTime.ToString(IdTime, CultureInfo.InvariantCulture)}-{random}";
+    }
+
+    /// <summary>Whether a text has the form of an id: 4 to 16 random digits are taken.</summary>
+    public static bool IsBackupId(string id)
+    {
+        var random = id.Length - IdPrefix.Length - IdTimeLength - 1;
+        if (random is < MinSuffix or > MaxSuffix || !id.StartsWith(IdPrefix, StringComparison.Ordinal)
+            || id[IdPrefix.Length + IdTimeLength] != '-') return false;
+        foreach (var c in id.AsSpan(id.Length - random))
+            if (!char.IsAsciiHexDigitLower(c)) return false;
+        return DateTime.TryParseExact(
+            id.AsSpan(IdPrefix.Length, IdTimeLength), IdTime, CultureInfo.InvariantCulture, DateTimeStyles.None, out _);
+    }
+
+    /// <summary>Takes the name of a backup's manifest apart; false for anything else.</summary>
+    public static bool TryParseBackup(string name, out Guid indexId, out string backupId)
+    {
+        indexId = default;
+        backupId = "";
+        if (!name.StartsWith(Backups, StringComparison.Ordinal) || !name.EndsWith(ManifestExtension, StringComparison.Ordinal))
+            return false;
+        var rest = name.AsSpan(Backups.Length, name.Length - Backups.Length - ManifestExtension.Length);
+        var slash = rest.IndexOf('/');
+        if (slash < 0 || !Guid.TryParseExact(rest[..slash], "d", out indexId)) return false;
+        backupId = rest[(slash + 1)..].ToString();
+        return IsBackupId(backupId);
+    }
+}

@@ -1,0 +1,225 @@
+using System.Diagnostics;
+using System.Reflection;
+using Hestia.Backup.Format;
+using Hestia.Core;
+using Hestia.Core.Manifest;
+using Hestia.Core.Segments;
+
+namespace Hestia.Backup.Jobs;
+
+/// <summary>
+/// One backup: marker, flush, pin, look, send, manifest, look again. The order carries the promises: the marker stands before the first
+/// look, so that whoever deletes objects sees it; everything named is durable before the manifest that names it; and what was
+/// there at the first look is looked at again after publishing, and sent again while the pin still holds it.
+/// </summary>
+internal sealed class BackupJob(
+    RepositoryContext repository, BackupOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
+{
+    private const int RecheckRounds = 3;
+
+    private static readonly string s_tool =
+        "Hestia " + typeof(BackupJob).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
+
+    private readonly int _parallelism = RepositoryContext.CheckParallelism(options.Parallelism);
+
+    public BackupResult Run(HestiaIndex index)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        var started = repository.Clock.GetUtcNow();
+        RefuseOverlap(repository, index.Path);
+        using var marker = BackupMarker.Write(repository.Store, repository.Clock, started, index.Id, cancellationToken);
+
+        // A read-only session has nothing to flush, and says so itself where its log holds more than its segments.
+        if (!index.IsReadOnly || index.LastLsn > index.Checkpoint) index.Flush(cancellationToken);
+        using var pin = index.Pin();
+        var document = ParseManifest(pin, index.Path);
+        var (missing, bytesMissing) = FindMissing(pin.Segments, cancellationToken);
+        RefuseIfFull(bytesMissing);
+
+        var meter = new ProgressMeter(progress, $"Backing up {index.Name}", bytesMissing, missing.Count);
+        Send(missing, meter, cancellationToken);
+        MakeDurable(pin.Segments, missing, marker.OthersRun(cancellationToken));
+        repository.EnsureSame(cancellationToken);
+
+        var summary = new BackupSummary
+        {
+            BackupId = marker.BackupId,
+            Nonce = Guid.NewGuid(),
+            IndexId = index.Id,
+            IndexName = index.Name,
+            Timeline = document.Timeline.Id,
+            SourcePath = index.Path,
+            Host = Environment.MachineName,
+            Tool = s_tool,
+            Started = started,
+            Completed = repository.Clock.GetUtcNow(),
+            Lsn = document.Checkpoint,
+            CheckpointTime = document.LastCommitTime,
+            Entries = document.Segments.Sum(static s => s.Entries),
+            Segments = pin.Segments.Count,
+            Bytes = document.SegmentBytes,
+            BytesSent = bytesMissing,
+            SegmentsSent = missing.Count,
+            SettingsBytes = pin.SettingsBytes.ToArray(),
+            BodyBytes = 0,
+        };
+        summary = Publish(summary, pin, document);
+        Recheck(summary, pin.Segments);
+        meter.Finish();
+        return new BackupResult
+        {
+            BackupId = summary.BackupId,
+            IndexName = summary.IndexName,
+            SourcePath = summary.SourcePath,
+            Repository = repository.Location,
+            Lsn = summary.Lsn,
+            Bytes = summary.Bytes,
+            BytesSent = summary.BytesSent,
+            SegmentsSent = summary.SegmentsSent,
+            SegmentsReused = summary.Segments - summary.SegmentsSent,
+            Duration = Stopwatch.GetElapsedTime(begun),
+        };
+    }
+
+    /// <summary>What would be sent now, without a flush.</summary>
+    public BackupPlan Plan(HestiaIndex index)
+    {
+        RefuseOverlap(repository, index.Path);
+        using var pin = index.Pin();
+        var (missing, bytes) = FindMissing(pin.Segments, cancellationToken);
+        return new BackupPlan(pin.Segments.Count, pin.Segments.Sum(static s => s.Size), missing.Count, bytes);
+    }
+
+    public static void RefuseOverlap(RepositoryContext repository, string path)
+    {
+        if (!repository.Store.Overlaps(path)) return;
+        throw new HestiaException(
+            HestiaErrorCode.InvalidOption,
+            $"The index '{path}' and the repository '{repository.Location}' lie one inside the other; what harms one would harm both.",
+            path,
+            "Use a repository in another folder, best on another disk.");
+    }
+
+    private static ManifestDocument ParseManifest(IndexPin pin, string path)
+    {
+        try
+        {
+            return ManifestDocument.Parse(pin.ManifestBytes.Span);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new HestiaException(
+                HestiaErrorCode.SourceDamaged, $"The pinned manifest of '{path}' cannot be understood: {e.Message}", path,
+                innerException: e);
+        }
+    }
+
+    /// <summary>Objects that are not there, or there with a wrong size: those are damaged and are replaced.</summary>
+    private (List<PinnedSegment> Missing, long Bytes) FindMissing(IReadOnlyList<PinnedSegment> segments, CancellationToken token)
+    {
+        var ids = new SegmentId[segments.Count];
+        for (var i = 0; i < ids.Length; i++) ids[i] = segments[i].Id;
+        var sizes = repository.ObjectSizes(ids, _parallelism, token);
+        var missing = new List<PinnedSegment>();
+        long bytes = 0;
+        for (var i = 0; i < sizes.Length; i++)
+        {
+            if (sizes[i] == segments[i].Size) continue;
+            missing.Add(segments[i]);
+            bytes += segments[i].Size;
+        }
+
+        missing.Sort(static (a, b) => b.Size.CompareTo(a.Size)); // the largest first: no worker is left with one at the end
+        return (missing, bytes);
+    }
+
+    private void RefuseIfFull(long bytes)
+    {
+        if (bytes == 0 || repository.Store.AvailableBytes() is not { } available || available >= bytes) return;
+        throw new HestiaException(
+            HestiaErrorCode.DiskFull,
+            $"The backup has to send {bytes:N0} bytes and '{repository.Location}' has room for {available:N0}. Nothing was sent.",
+            repository.Location,
+            "Free space there, or use another repository.");
+    }
+
+    private void Send(List<PinnedSegment> segments, ProgressMeter meter, CancellationToken token) => Workers.Run(
+        segments,
+        _parallelism,
+        (segment, stop) =>
+        {
+            using var content = new SegmentContent(repository.Files, segment.Id, segment.Size, segment.FilePath, meter);
+            repository.Store.Put(repository.ObjectName(segment.Id), content, stop);
+            meter.AddItem();
+        },
+        token);
+
+    /// <summary>
+    /// Objects of finished backups are durable. One of a backup that still runs may be readable and not yet durable, so if any is marked
+    /// as running all objects are made durable here. The markers are looked at after the objects: a backup that sent one of them either
+    /// still has its marker, or has made it durable before it removed the marker.
+    /// </summary>
+    private void MakeDurable(IReadOnlyList<PinnedSegment> all, List<PinnedSegment> sent, bool othersRun)
+    {
+        IReadOnlyList<PinnedSegment> segments = othersRun ? all : sent;
+        if (segments.Count == 0) return;
+        var names = new string[segments.Count];
+        for (var i = 0; i < names.Length; i++) names[i] = repository.ObjectName(segments[i].Id);
+        repository.Store.MakeDurable(names, cancellationToken);
+    }
+
+    private BackupSummary Publish(BackupSummary summary, IndexPin pin, ManifestDocument document)
+    {
+        var segments = new BackupSegment[document.Segments.Count];
+        for (var i = 0; i < segments.Length; i++)
+            segments[i] = new BackupSegment(document.Segments[i].Id, document.Segments[i].Size, document.Segments[i].Level);
+        while (true)
+        {
+            var bytes = BackupManifest.Serialize(summary, pin.ManifestBytes.Span, segments);
+            if (repository.Store.TryCreate(RepositoryNames.Backup(summary.IndexId, summary.BackupId), bytes, cancellationToken))
+                return summary;
+            summary = summary with { BackupId = RepositoryNames.NewBackupId(summary.Started) };
+        }
+    }
+
+    /// <summary>
+    /// A prune that began before the marker stood may have removed an object after it was found. It is sent again from the pin; if that
+    /// fails the backup is withdrawn. From here on it is complete, so a cancellation comes too late.
+    /// </summary>
+    private void Recheck(BackupSummary summary, IReadOnlyList<PinnedSegment> segments)
+    {
+        try
+        {
+            for (var round = 0; ; round++)
+            {
+                var (missing, bytes) = FindMissing(segments, CancellationToken.None);
+                if (missing.Count == 0) return;
+                if (round == RecheckRounds)
+                {
+                    throw new HestiaException(
+                        HestiaErrorCode.ObjectMissing,
+                        $"Objects of backup {summary.BackupId} disappear from '{repository.Location}' while it is made.",
+                        repository.Location,
+                        "Find out who removes them, then try again.");
+                }
+
+                Send(missing, new ProgressMeter(null, "", bytes, missing.Count), CancellationToken.None);
+                var names = missing.ConvertAll(s => repository.ObjectName(s.Id));
+                repository.Store.MakeDurable(names, CancellationToken.None);
+            }
+        }
+        catch
+        {
+            try
+            {
+                repository.Store.Delete(RepositoryNames.Backup(summary.IndexId, summary.BackupId), CancellationToken.None);
+            }
+            catch (HestiaException)
+            {
+                // The first failure says what is wrong with the store; verify names what this backup lacks.
+            }
+
+            throw;
+        }
+    }
+}

@@ -1,0 +1,100 @@
+using Hestia.Backup.Format;
+using Hestia.Backup.Stores;
+using Hestia.Core;
+using Hestia.Core.IO;
+using Hestia.Core.Segments;
+
+namespace Hestia.Backup.Jobs;
+
+/// <summary>An open repository as the jobs see it: its store, who it is, and how its objects are named.</summary>
+internal sealed class RepositoryContext(RepositoryStore store, RepositoryDescriptor descriptor, FileSystem files)
+{
+    public RepositoryStore Store { get; } = store;
+
+    public RepositoryDescriptor Descriptor { get; } = descriptor;
+
+    /// <summary>The local file system: of indexes that are backed up and of restore targets.</summary>
+    public FileSystem Files { get; } = files;
+
+    public string Location => Store.Location;
+
+    public TimeProvider Clock => Files.Clock;
+
+    /// <summary>The one place that says under which name a segment is stored.</summary>
+    public string ObjectName(SegmentId id) => RepositoryNames.Object(id);
+
+    /// <summary>Reads repository.json.</summary>
+    /// <exception cref="HestiaException">RepositoryNotFound, RepositoryDamaged, FormatTooNew.</exception>
+    public static RepositoryDescriptor ReadDescriptor(RepositoryStore store, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var bytes = store.ReadAll(RepositoryNames.Descriptor, RepositoryDescriptor.MaxBytes, cancellationToken);
+            return bytes is not null ? RepositoryDescriptor.Parse(bytes) : throw NotFound(store.Location);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new HestiaException(
+                HestiaErrorCode.RepositoryDamaged,
+                $"The repository '{store.Location}' cannot be understood: {e.Message}",
+                store.Location,
+                "Put repository.json back from a copy of the repository; its objects and backups are untouched by this.",
+                e);
+        }
+    }
+
+    public static HestiaException NotFound(string location) => new(
+        HestiaErrorCode.RepositoryNotFound,
+        $"There is no repository in '{location}'.",
+        location,
+        "Check the path and that the share is mounted; New-HestiaRepository makes a new one.");
+
+    /// <summary>Proves, before anything is published, that the place still is the repository that was opened.</summary>
+    public void EnsureSame(CancellationToken cancellationToken)
+    {
+        if (ReadDescriptor(Store, cancellationToken).Id == Descriptor.Id) return;
+        throw new HestiaException(
+            HestiaErrorCode.RepositoryDamaged,
+            $"'{Location}' is another repository now than when it was opened.",
+            Location,
+            "Check what is mounted there.");
+    }
+
+    /// <summary>Sizes of all objects of a list of segments, in its order; -1 where there is none.</summary>
+    public long[] ObjectSizes(IReadOnlyList<SegmentId> segments, int parallelism, CancellationToken cancellationToken)
+    {
+        var order = new int[segments.Count];
+        var names = new string[segments.Count];
+        for (var i = 0; i < names.Length; i++)
+        {
+            order[i] = i;
+            names[i] = ObjectName(segments[i]);
+        }
+
+        Array.Sort(names, order, StringComparer.Ordinal);
+        var pages = new int[(names.Length + RepositoryStore.PageSize - 1) / RepositoryStore.PageSize];
+        for (var i = 0; i < pages.Length; i++) pages[i] = i * RepositoryStore.PageSize;
+        var sorted = new long[names.Length];
+        Workers.Run(
+            pages,
+            parallelism,
+            (start, token) =>
+            {
+                var count = Math.Min(RepositoryStore.PageSize, names.Length - start);
+                Store.GetSizes(names.AsSpan(start, count), sorted.AsSpan(start, count), token);
+            },
+            cancellationToken);
+        var sizes = new long[names.Length];
+        for (var i = 0; i < sizes.Length; i++) sizes[order[i]] = sorted[i];
+        return sizes;
+    }
+
+    public static int CheckParallelism(int parallelism)
+    {
+        if (parallelism is >= 1 and <= Workers.MaxParallelism) return parallelism;
+        throw new HestiaException(
+            HestiaErrorCode.InvalidOption,
+            $"Parallelism is {parallelism}; it can be 1 to {Workers.MaxParallelism}.",
+            action: "Choose a value in that range.");
+    }
+}

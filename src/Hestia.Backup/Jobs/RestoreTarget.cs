@@ -1,0 +1,424 @@
+using System.Security.Cryptography;
+using Hestia.Core;
+using Hestia.Core.IO;
+using Hestia.Core.Locking;
+using Hestia.Core.Manifest;
+
+namespace Hestia.Backup.Jobs;
+
+/// <summary>What is at the place an index is to be restored to.</summary>
+internal enum TargetState
+{
+    Missing,
+    EmptyFolder,
+    Index,
+}
+
+/// <summary>
+/// The place a restore works on: the folder "name", its staging folder "name.restore-id", and what it replaces, "name.replaced-id". One
+/// restore per place at a time, by a lock on "name.restore.lock"; so whatever lies there when the lock is taken was left by a dead one, and
+/// <see cref="Recover"/> decides what it was from which of the folders exist. docs/repository.md has the table.
+/// </summary>
+internal sealed class RestoreTarget : IDisposable
+{
+    private const string StagedPart = ".restore-";
+    private const string ReplacedPart = ".replaced-";
+    private const string LockEnding = ".restore.lock";
+    private const int IdDigits = 16;
+    private const int LockAttempts = 50;
+
+    private readonly FileSystem _files;
+    private readonly string _parent;
+    private readonly string _name;
+    private readonly string _id = Convert.ToHexString(RandomNumberGenerator.GetBytes(IdDigits / 2)).ToLowerInvariant();
+    private FileLock? _placeLock;
+    private FileLock? _indexLock;
+
+    private RestoreTarget(FileSystem files, string path)
+    {
+        _files = files;
+        Path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
+        _name = System.IO.Path.GetFileName(Path);
+        _parent = System.IO.Path.GetDirectoryName(Path) ?? "";
+        if (_name.Length == 0 || _parent.Length == 0)
+            throw new HestiaException(
+                HestiaErrorCode.InvalidOption, $"'{Path}' is the root of a file system.", Path, "Restore into a folder below it.");
+        if (!files.DirectoryExists(_parent))
+            throw new HestiaException(
+                HestiaErrorCode.PathNotFound, $"There is no folder '{_parent}' to restore into.", _parent,
+                "Create it, or mount it, first.");
+    }
+
+    public string Path { get; }
+
+    public string StagingPath => System.IO.Path.Combine(_parent, _name + StagedPart + _id);
+
+    public TargetState State { get; private set; }
+
+    private string ReplacedPath => System.IO.Path.Combine(_parent, _name + ReplacedPart + _id);
+
+    /// <summary>Looks at a place without taking or changing anything.</summary>
+    /// <exception cref="HestiaException">As <see cref="Claim"/>.</exception>
+    public static RestoreTarget Inspect(FileSystem files, string path, bool force)
+    {
+        var target = new RestoreTarget(files, path);
+        // A dead restore's half swap is put right by the next Claim; until then the index is where that left it.
+        if (!files.DirectoryExists(target.Path) && target.FindHalfSwapped() is not null) target.State = Replaceable(target.Path, force);
+        else target.State = target.Look(force);
+        // Says who is in the way.
+        if (target.State == TargetState.Index && files.DirectoryExists(target.Path)) IndexLock.TakeShared(files, target.Path)?.Dispose();
+        return target;
+    }
+
+    /// <summary>
+    /// Takes a place for a restore: its lock, the lock of an index that is there, and puts right what a dead restore left.
+    /// </summary>
+    /// <exception cref="HestiaException">TargetNotEmpty, IndexExists, IndexInUse, PathNotFound, LockUnsupported, AccessDenied.</exception>
+    public static RestoreTarget Claim(FileSystem files, string path, bool force)
+    {
+        var target = new RestoreTarget(files, path);
+        try
+        {
+            target.TakePlace();
+            target.Recover();
+            target.State = target.Look(force);
+            if (target.State == TargetState.Index) target._indexLock = IndexLock.Take(files, target.Path);
+            return target;
+        }
+        catch (Exception e)
+        {
+            target.Dispose();
+            if (e is IOException or UnauthorizedAccessException) throw HestiaException.FromIO(e, target.Path, "preparing the restore to");
+            throw;
+        }
+    }
+
+    /// <summary>Makes the staging folder.</summary>
+    public void CreateStaging()
+    {
+        _files.CreateDirectory(StagingPath);
+        _files.CreateDirectory(System.IO.Path.Combine(StagingPath, FileNames.Manifests));
+        _files.CreateDirectory(System.IO.Path.Combine(StagingPath, FileNames.Segments));
+        _files.CreateDirectory(System.IO.Path.Combine(StagingPath, FileNames.Wal));
+    }
+
+    /// <summary>
+    /// Gives everything staged the owner and mode of what it replaces, or of the parent where there is nothing. Files in
+    /// <paramref name="linked"/> are the old index's own and have theirs.
+    /// </summary>
+    public void CopyOwnership(IReadOnlySet<string> linked)
+    {
+        var replaces = State != TargetState.Missing;
+        if (!replaces && !Environment.IsPrivilegedProcess) return; // the user's own defaults are right
+        var model = replaces ? Path : _parent;
+        var pending = new Stack<string>();
+        pending.Push(StagingPath);
+        while (pending.TryPop(out var folder))
+        {
+            Copy(folder);
+            foreach (var entry in _files.List(folder))
+            {
+                var path = System.IO.Path.Combine(folder, entry.Name);
+                if (entry.IsDirectory) pending.Push(path);
+                else if (!linked.Contains(path)) Copy(path);
+            }
+        }
+
+        void Copy(string path)
+        {
+            try
+            {
+                _files.CopyOwnership(model, path);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException && !Environment.IsPrivilegedProcess)
+            {
+                // File systems without modes refuse; whoever is no administrator keeps what the file system gave.
+            }
+        }
+    }
+
+    /// <summary>Makes the staging folder complete on the device.</summary>
+    public void SyncStaging()
+    {
+        foreach (var entry in _files.List(StagingPath))
+            if (entry.IsDirectory) _files.SyncDirectory(System.IO.Path.Combine(StagingPath, entry.Name));
+        _files.SyncDirectory(StagingPath);
+        _files.SyncDirectory(_parent);
+    }
+
+    /// <summary>Puts the staged folder in the target's place. When it throws the target is as it was.</summary>
+    public void Swap()
+    {
+        // Windows does not rename a folder in which a file is open. Whoever opened the index there now would make the rename fail.
+        if (OperatingSystem.IsWindows()) ReleaseIndex();
+        var aside = false;
+        var placed = false;
+        try
+        {
+            if (State != TargetState.Missing)
+            {
+                _files.RenameDirectory(Path, ReplacedPath);
+                aside = true;
+            }
+
+            _files.RenameDirectory(StagingPath, Path);
+            placed = true;
+            _files.SyncDirectory(_parent);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            PutBack(aside, placed, e);
+            throw HestiaException.FromIO(e, Path, "putting the restored index in the place of");
+        }
+    }
+
+    /// <summary>Removes what was replaced; a finding if something of it stays.</summary>
+    public Finding? RemoveReplaced()
+    {
+        if (State == TargetState.Missing) return null;
+        if (OperatingSystem.IsWindows()) ReleaseIndex();
+        return RemoveIndexFolder(ReplacedPath)
+            ? null
+            : new Finding(
+                FindingSeverity.Warning,
+                "ReplacedKept",
+                $"What was replaced could not be removed completely and lies in '{ReplacedPath}'. Remove it when nothing in it is needed.",
+                ReplacedPath);
+    }
+
+    /// <summary>Removes the staging folder; what cannot be removed is left to the next restore.</summary>
+    public void Discard() => RemoveIndexFolder(StagingPath);
+
+    public void Dispose()
+    {
+        ReleaseIndex();
+        if (_placeLock is null) return;
+        // The name goes before the lock, so that nobody is kept out by a lock without a name for longer than this.
+        try
+        {
+            if (!OperatingSystem.IsWindows()) _files.DeleteFile(LockPath);
+            _placeLock.Dispose();
+            if (OperatingSystem.IsWindows()) _files.DeleteFile(LockPath);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _placeLock.Dispose(); // an empty file is left; the next restore takes it over
+        }
+
+        _placeLock = null;
+    }
+
+    private string LockPath => System.IO.Path.Combine(_parent, _name + LockEnding);
+
+    private void ReleaseIndex()
+    {
+        _indexLock?.Dispose();
+        _indexLock = null;
+    }
+
+    /// <summary>
+    /// The lock of the place. Its file is removed with it, so the name may belong to another file by the time it is locked; only the file
+    /// that can be read by the name and says who we are is the one that counts.
+    /// </summary>
+    private void TakePlace()
+    {
+        var body = System.Text.Encoding.ASCII.GetBytes(_id);
+        try
+        {
+            for (var attempt = 1; ; attempt++)
+            {
+                FileLock? held = null;
+                try
+                {
+                    held = _files.TryLock(LockPath, shared: false);
+                    if (held is null) break;
+                    held.WriteBody(body);
+                    if (_files.ReadAllBytes(LockPath, 2 * IdDigits).AsSpan().SequenceEqual(body))
+                    {
+                        _placeLock = held;
+                        break;
+                    }
+                }
+                catch (Exception e)
+                {
+                    held?.Dispose();
+                    if (e is not (FileNotFoundException or InvalidDataException) || attempt == LockAttempts) throw;
+                    continue; // removed in between
+                }
+
+                held.Dispose();
+                if (attempt == LockAttempts) break;
+            }
+        }
+        catch (NotSupportedException e)
+        {
+            throw new HestiaException(
+                HestiaErrorCode.LockUnsupported, $"The file system of '{_parent}' has no file locks.", _parent,
+                "Restore to a local file system.", e);
+        }
+
+        if (_placeLock is null)
+            throw new HestiaException(
+                HestiaErrorCode.IndexInUse, $"Another restore to '{Path}' is running.", Path, "Wait until it has ended.");
+    }
+
+    private TargetState Look(bool force)
+    {
+        if (_files.FileExists(Path))
+            throw new HestiaException(
+                HestiaErrorCode.TargetNotEmpty, $"'{Path}' is a file.", Path, "Restore into a folder that is empty or not there.");
+        if (!_files.DirectoryExists(Path)) return TargetState.Missing;
+        if (_files.IsMountPoint(Path))
+        {
+            throw new HestiaException(
+                HestiaErrorCode.InvalidOption,
+                $"A file system is mounted at '{Path}', so nothing can be put in its place as a whole.",
+                Path,
+                "Restore into a folder below it.");
+        }
+
+        if (_files.List(Path).Count == 0) return TargetState.EmptyFolder;
+        if (!LooksLikeIndex(Path))
+        {
+            throw new HestiaException(
+                HestiaErrorCode.TargetNotEmpty,
+                $"'{Path}' is not empty and no Hestia index; it is not touched.",
+                Path,
+                "Restore into a folder that is empty or not there.");
+        }
+
+        return Replaceable(Path, force);
+    }
+
+    private static TargetState Replaceable(string path, bool force) => force
+        ? TargetState.Index
+        : throw new HestiaException(
+            HestiaErrorCode.IndexExists,
+            $"There is an index in '{path}' already.",
+            path,
+            "Restore to another folder, or replace it with -Force.");
+
+    /// <summary>
+    /// An index.json that can be read, or one that cannot beside manifests of ours: a damaged index is what restores are for.
+    /// </summary>
+    private bool LooksLikeIndex(string path)
+    {
+        try
+        {
+            IndexSettingsFile.Read(_files, path);
+            return true;
+        }
+        catch (HestiaException e) when (e.Code is HestiaErrorCode.NotAnIndex or HestiaErrorCode.FormatTooNew)
+        {
+            return e.Code == HestiaErrorCode.FormatTooNew;
+        }
+        catch (HestiaException e) when (e.Code == HestiaErrorCode.SettingsDamaged)
+        {
+            return _files.DirectoryExists(System.IO.Path.Combine(path, FileNames.Manifests))
+                && new ManifestStore(_files, path).List().Count > 0;
+        }
+    }
+
+    private string? FindHalfSwapped()
+    {
+        foreach (var (folder, id) in Leftovers(ReplacedPart))
+            if (_files.DirectoryExists(System.IO.Path.Combine(_parent, _name + StagedPart + id))) return folder;
+        return null;
+    }
+
+    /// <summary>
+    /// Puts right what a restore left that died. With the target gone and both others there it died between its two renames: the old one
+    /// is put back. With the target there and only the replaced one left, the swap was complete: that is removed. A staging folder alone
+    /// was never finished: removed. Anything else was touched by somebody since and is left alone.
+    /// </summary>
+    private void Recover()
+    {
+        if (!_files.DirectoryExists(Path) && FindHalfSwapped() is { } replaced)
+        {
+            _files.RenameDirectory(replaced, Path);
+            _files.SyncDirectory(_parent);
+        }
+
+        foreach (var (folder, id) in Leftovers(StagedPart))
+            if (!_files.DirectoryExists(System.IO.Path.Combine(_parent, _name + ReplacedPart + id))) RemoveIndexFolder(folder);
+        if (!_files.DirectoryExists(Path)) return;
+        foreach (var (folder, id) in Leftovers(ReplacedPart))
+            if (!_files.DirectoryExists(System.IO.Path.Combine(_parent, _name + StagedPart + id))) RemoveIndexFolder(folder);
+    }
+
+    private List<(string Folder, string Id)> Leftovers(string part)
+    {
+        var found = new List<(string, string)>();
+        var prefix = _name + part;
+        foreach (var entry in _files.List(_parent))
+        {
+            if (!entry.IsDirectory || entry.Name.Length != prefix.Length + IdDigits
+                || !entry.Name.StartsWith(prefix, StringComparison.Ordinal)) continue;
+            var id = entry.Name[prefix.Length..];
+            var isId = true;
+            foreach (var c in id) isId &= char.IsAsciiHexDigitLower(c);
+            if (isId) found.Add((System.IO.Path.Combine(_parent, entry.Name), id));
+        }
+
+        return found;
+    }
+
+    private void PutBack(bool aside, bool placed, Exception cause)
+    {
+        try
+        {
+            if (placed) _files.RenameDirectory(Path, StagingPath);
+            if (aside) _files.RenameDirectory(ReplacedPath, Path);
+            _files.SyncDirectory(_parent);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            if (_files.DirectoryExists(Path)) return; // only the sync failed: the names are right
+            throw new HestiaException(
+                HestiaErrorCode.IoError,
+                $"'{Path}' could neither be replaced ({cause.Message}) nor put back ({e.Message}). It is complete, in '{ReplacedPath}'.",
+                Path,
+                "Rename it back, or run the restore again, which does.",
+                cause);
+        }
+    }
+
+    /// <summary>
+    /// Removes a folder with the structure of an index, and only what has that structure: a file or folder of somebody else keeps the
+    /// folder in being. index.json goes last, so that what is left of a deletion that was cut off is still known for what it is.
+    /// </summary>
+    private bool RemoveIndexFolder(string folder)
+    {
+        try
+        {
+            if (!_files.DirectoryExists(folder)) return true;
+            foreach (var name in (string[])[FileNames.Manifests, FileNames.Segments, FileNames.Wal, FileNames.Quarantine])
+            {
+                var inner = System.IO.Path.Combine(folder, name);
+                if (!_files.DirectoryExists(inner)) continue;
+                foreach (var entry in _files.List(inner))
+                    if (!entry.IsDirectory) _files.DeleteFile(System.IO.Path.Combine(inner, entry.Name));
+                if (_files.List(inner).Count == 0) _files.DeleteDirectory(inner);
+            }
+
+            var rest = _files.List(folder);
+            foreach (var entry in rest)
+            {
+                if (!entry.IsDirectory
+                    && (entry.Name == FileNames.Lock || entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal)))
+                    _files.DeleteFile(System.IO.Path.Combine(folder, entry.Name));
+            }
+
+            rest = _files.List(folder);
+            if (rest.Count > 1 || (rest.Count == 1 && (rest[0].IsDirectory || rest[0].Name != FileNames.Settings))) return false;
+            _files.DeleteFile(System.IO.Path.Combine(folder, FileNames.Settings));
+            _files.DeleteDirectory(folder);
+            _files.SyncDirectory(_parent);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,132 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Hestia.Backup.Format;
+using Hestia.Core;
+using Hestia.Core.Manifest;
+using Hestia.Core.Segments;
+
+namespace Hestia.Backup.Jobs;
+
+/// <summary>Verifies one backup: every object is there and has its size; deep, every byte is read and hashed.</summary>
+internal sealed class VerifyJob(
+    RepositoryContext repository, VerifyOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
+{
+    /// <summary>Small enough to stay in the processor's cache between the read and the hash.</summary>
+    private const int ReadBytes = 256 << 10;
+
+    private readonly int _parallelism = RepositoryContext.CheckParallelism(options.Parallelism);
+    private readonly List<Finding> _findings = [];
+
+    public BackupVerification Run(string backupId)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        var catalog = new BackupCatalog(repository);
+        var summary = catalog.ReadSummary(backupId, cancellationToken);
+        BackupManifest manifest;
+        try
+        {
+            manifest = catalog.Read(backupId, cancellationToken);
+        }
+        catch (HestiaException e) when (e.Code == HestiaErrorCode.BackupDamaged)
+        {
+            var name = RepositoryNames.Backup(summary.IndexId, backupId);
+            _findings.Add(new Finding(FindingSeverity.Error, nameof(HestiaErrorCode.BackupDamaged), e.Message, name));
+            return Result(summary, 0, 0, begun);
+        }
+
+        var segments = manifest.IndexManifest.Segments;
+        var ids = new SegmentId[segments.Count];
+        for (var i = 0; i < ids.Length; i++) ids[i] = segments[i].Id;
+        var sizes = repository.ObjectSizes(ids, _parallelism, cancellationToken);
+        var sound = new List<ManifestSegment>();
+        for (var i = 0; i < sizes.Length; i++)
+        {
+            if (sizes[i] < 0) Add(nameof(HestiaErrorCode.ObjectMissing), segments[i], "is missing");
+            else if (sizes[i] != segments[i].Size)
+                Add(nameof(HestiaErrorCode.ObjectDamaged), segments[i], $"is {sizes[i]:N0} bytes long instead of {segments[i].Size:N0}");
+            else sound.Add(segments[i]);
+        }
+
+        if (options.Deep) HashAll(sound, $"Verifying {backupId}");
+        _findings.Sort(static (a, b) => string.CompareOrdinal(a.File, b.File));
+        return Result(summary, segments.Count, sound.Sum(static s => s.Size), begun);
+    }
+
+    private BackupVerification Result(BackupSummary summary, int objects, long bytes, long begun) => new()
+    {
+        BackupId = summary.BackupId,
+        IndexName = summary.IndexName,
+        Healthy = _findings.Count == 0,
+        ObjectsChecked = objects,
+        BytesChecked = bytes,
+        Deep = options.Deep,
+        Findings = _findings,
+        Duration = Stopwatch.GetElapsedTime(begun),
+    };
+
+    private void HashAll(List<ManifestSegment> segments, string activity)
+    {
+        var meter = new ProgressMeter(progress, activity, segments.Sum(static s => s.Size), segments.Count);
+        segments.Sort(static (a, b) => b.Size.CompareTo(a.Size));
+        Workers.Run(
+            segments,
+            _parallelism,
+            (segment, token) =>
+            {
+                try
+                {
+                    if (Hash(segment, meter, token) is { } wrong) Add(wrong.Code, segment, wrong.What);
+                }
+                catch (HestiaException e) when (e.Code is HestiaErrorCode.IoError or HestiaErrorCode.AccessDenied)
+                {
+                    Add("ObjectUnreadable", segment, "cannot be read: " + e.Message);
+                }
+
+                meter.AddItem();
+            },
+            cancellationToken);
+        meter.Finish();
+    }
+
+    private (string Code, string What)? Hash(ManifestSegment segment, ProgressMeter meter, CancellationToken token)
+    {
+        using var reader = repository.Store.OpenRead(repository.ObjectName(segment.Id), 0, token);
+        if (reader is null) return (nameof(HestiaErrorCode.ObjectMissing), "is missing");
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = ArrayPool<byte>.Shared.Rent(ReadBytes);
+        try
+        {
+            for (int read; (read = reader.Read(buffer.AsSpan(0, ReadBytes))) > 0;)
+            {
+                hash.AppendData(buffer, 0, read);
+                meter.AddBytes(read);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        Span<byte> result = stackalloc byte[SegmentId.Size];
+        hash.GetHashAndReset(result);
+        return new SegmentId(result) == segment.Id
+            ? null
+            : (nameof(HestiaErrorCode.ObjectDamaged), $"does not hold what was written into it: its SHA-256 is {new SegmentId(result)}");
+    }
+
+    private void Add(string code, ManifestSegment segment, string what)
+    {
+        var name = repository.ObjectName(segment.Id);
+        var finding = new Finding(
+            FindingSeverity.Error,
+            code,
+            $"Object {name} {what}. It holds {segment.Entries:N0} entries of level {segment.Level}; every backup that names it needs it.",
+            name,
+            FirstLsn: segment.MinLsn == Lsn.None ? null : segment.MinLsn,
+            LastLsn: segment.MaxLsn == Lsn.None ? null : segment.MaxLsn,
+            FirstKey: segment.LowerBound,
+            LastKey: segment.UpperBound);
+        lock (_findings) _findings.Add(finding);
+    }
+}

@@ -1,0 +1,51 @@
+using Hestia.Core;
+
+namespace Hestia.Backup;
+
+/// <summary>What a restore did.</summary>
+public sealed record RestoreResult
+{
+    /// <summary>Id of the backup.</summary>
+    public required string BackupId { get; init; }
+
+    /// <summary>Name of the index.</summary>
+    public required string IndexName { get; init; }
+
+    /// <summary>Full path of the restored index.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>The index holds every write up to this LSN and none after it.</summary>
+    public required Lsn Lsn { get; init; }
+
+    /// <summary>Moment of the restored state: commit time of its last write; 1970-01-01 if it was never written.</summary>
+    public required DateTimeOffset PointInTime { get; init; }
+
+    /// <summary>Live entries counted in the restored index.</summary>
+    public required long Entries { get; init; }
+
+    /// <summary>Bytes of its segments.</summary>
+    public required long Bytes { get; init; }
+
+    /// <summary>Bytes fetched from the repository.</summary>
+    public required long BytesFetched { get; init; }
+
+    /// <summary>Segments fetched from the repository.</summary>
+    public required int SegmentsFetched { get; init; }
+
+    /// <summary>Segments taken over from the index that was replaced.</summary>
+    public required int SegmentsReused { get; init; }
+
+    /// <summary>Segments whose SHA-256 was compared with their name: all of them.</summary>
+    public required int ObjectsVerified { get; init; }
+
+    /// <summary>Whether an index was replaced.</summary>
+    public required bool ReplacedIndex { get; init; }
+
+    /// <summary>How long it took.</summary>
+    public required TimeSpan Duration { get; init; }
+
+    /// <summary>
+    /// What the owner should know, such as ReplacedKept: what was replaced could not be removed and lies beside the index.
+    /// </summary>
+    public IReadOnlyList<Finding> Findings { get; init; } = [];
+}

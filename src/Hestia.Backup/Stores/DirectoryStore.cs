@@ -1,0 +1,404 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using Hestia.Core;
+using Hestia.Core.IO;
+
+namespace Hestia.Backup.Stores;
+
+/// <summary>
+/// A store in a folder, local or on a share. A name becomes a path below the root. Everything is written under a temporary name in the
+/// folder it belongs to, synced and renamed, so that a name that can be read is complete. The root itself is never created here
+/// except by <see cref="CreateRoot"/>: a share that is not mounted must not become a repository.
+/// </summary>
+internal sealed class DirectoryStore : RepositoryStore
+{
+    private const int CopyBufferBytes = 1 << 20;
+    private const int RandomDigits = 8;
+    private static readonly TimeSpan s_deadAfter = TimeSpan.FromDays(1);
+
+    private readonly FileSystem _files;
+    private readonly string _root;
+    private readonly bool _privileged = Environment.IsPrivilegedProcess;
+    private readonly ConcurrentDictionary<string, bool> _swept = new(StringComparer.Ordinal);
+
+    public DirectoryStore(FileSystem files, string path)
+    {
+        _files = files;
+        _root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+    }
+
+    public override string Location => _root;
+
+    /// <summary>Whether there is a repository.json, intact or not.</summary>
+    public bool IsRepository => _files.FileExists(PathOf(Format.RepositoryNames.Descriptor));
+
+    /// <summary>Makes the root, or takes over an empty one. What a fresh file system puts into its root does not count.</summary>
+    /// <exception cref="HestiaException">PathNotFound, TargetNotEmpty.</exception>
+    public void CreateRoot()
+    {
+        if (_files.FileExists(_root))
+            throw new HestiaException(
+                HestiaErrorCode.TargetNotEmpty, $"'{_root}' is a file.", _root, "Choose a folder that is empty or not there.");
+        var parent = Path.GetDirectoryName(_root);
+        if (!_files.DirectoryExists(_root))
+        {
+            if (parent is null || !_files.DirectoryExists(parent))
+                throw new HestiaException(
+                    HestiaErrorCode.PathNotFound, $"There is no folder '{parent}' to make a repository in.", parent,
+                    "Create it, or mount it, first.");
+            Guard(_root, "creating", () =>
+            {
+                _files.CreateDirectory(_root);
+                _files.SyncDirectory(parent);
+            });
+            return;
+        }
+
+        foreach (var entry in Guard(_root, "reading", () => _files.List(_root)))
+        {
+            if (entry.IsDirectory && entry.Name is "lost+found" or "System Volume Information" or "$RECYCLE.BIN") continue;
+            if (!entry.IsDirectory && IsTemporary(entry.Name)) continue;
+            throw new HestiaException(
+                HestiaErrorCode.TargetNotEmpty,
+                $"'{_root}' is not empty ('{entry.Name}' is in it), so no repository is made there.",
+                _root,
+                "Choose a folder that is empty or not there.");
+        }
+    }
+
+    public override IEnumerable<StoredItem> List(string prefix, CancellationToken cancellationToken)
+    {
+        EnsureAlive();
+        var slash = prefix.LastIndexOf('/');
+        var folder = slash < 0 ? "" : prefix[..slash];
+        var pending = new Stack<string>();
+        pending.Push(folder);
+        while (pending.TryPop(out var current))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var path = current.Length == 0 ? _root : PathOf(current);
+            var entries = Guard(path, "listing", () => _files.DirectoryExists(path) ? _files.List(path) : []);
+            foreach (var entry in entries)
+            {
+                var name = current.Length == 0 ? entry.Name : current + "/" + entry.Name;
+                if (!IsName(name)) continue; // somebody else's; none of our names looks like that
+                if (entry.IsDirectory)
+                {
+                    if (name.StartsWith(prefix, StringComparison.Ordinal) || prefix.StartsWith(name + "/", StringComparison.Ordinal))
+                        pending.Push(name);
+                }
+                else if (name.StartsWith(prefix, StringComparison.Ordinal)
+                    && !entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal))
+                {
+                    yield return new StoredItem(name, entry.Length, entry.LastWriteTimeUtc);
+                }
+            }
+        }
+    }
+
+    public override void GetSizes(ReadOnlySpan<string> names, Span<long> sizes, CancellationToken cancellationToken)
+    {
+        // One look per name: listing the folders would cost a look per object of every other index in the repository.
+        for (var i = 0; i < names.Length; i++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var path = PathOf(names[i]);
+            sizes[i] = Guard(path, "looking at", () => _files.FileLength(path)) ?? -1;
+        }
+
+        EnsureAlive(); // a share that went away must not look like one where everything is missing
+    }
+
+    public override bool TryCreate(string name, ReadOnlySpan<byte> content, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var path = PathOf(name);
+        if (_files.FileExists(path)) return false;
+        var folder = EnsureFolder(name);
+        var temporary = TemporaryPath(path);
+        try
+        {
+            using (var file = _files.Open(temporary, FileOpenMode.CreateNew))
+            {
+                file.Write(0, content);
+                file.Sync();
+            }
+
+            Own(temporary);
+            if (!_files.TryRenameFile(temporary, path))
+            {
+                _files.DeleteFile(temporary);
+                return false;
+            }
+
+            try
+            {
+                SyncUpwards(folder);
+            }
+            catch
+            {
+                Discard(path); // what is reported as failed must not be found later
+                throw;
+            }
+
+            return true;
+        }
+        catch (Exception e)
+        {
+            Discard(temporary);
+            if (e is IOException or UnauthorizedAccessException) throw HestiaException.FromIO(e, path, "writing");
+            throw;
+        }
+    }
+
+    public override void Put(string name, ObjectContent content, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var path = PathOf(name);
+        var folder = EnsureFolder(name);
+        var temporary = TemporaryPath(path);
+        var buffer = ArrayPool<byte>.Shared.Rent(CopyBufferBytes);
+        try
+        {
+            using (var file = _files.Open(temporary, FileOpenMode.CreateNew))
+            {
+                long offset = 0;
+                for (int read; (read = content.Read(buffer.AsSpan(0, CopyBufferBytes))) > 0; offset += read)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    file.Write(offset, buffer.AsSpan(0, read));
+                }
+
+                content.Verify();
+                file.Sync();
+            }
+
+            Own(temporary);
+            if (_swept.TryAdd(folder, true)) Sweep(folder, Path.GetFileName(temporary));
+            _files.RenameFile(temporary, path);
+            if (_files.FileLength(path) is not { } length || length != content.Length)
+                throw new IOException($"it has {_files.FileLength(path) ?? -1:N0} bytes after {content.Length:N0} were written.");
+        }
+        catch (Exception e)
+        {
+            Discard(temporary);
+            if (e is IOException or UnauthorizedAccessException) throw HestiaException.FromIO(e, path, "writing");
+            throw;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    public override void MakeDurable(IReadOnlyCollection<string> names, CancellationToken cancellationToken)
+    {
+        var folders = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var name in names)
+            for (var folder = Path.GetDirectoryName(PathOf(name))!; folders.Add(folder) && folder != _root;)
+                folder = Path.GetDirectoryName(folder)!;
+        foreach (var folder in folders)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            Guard(folder, "syncing", () => _files.SyncDirectory(folder));
+        }
+    }
+
+    public override StoredReader? OpenRead(string name, long offset, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var path = PathOf(name);
+        try
+        {
+            if (_files.FileExists(path)) return new FileReader(_files.Open(path, FileOpenMode.ReadSequential), offset, cancellationToken);
+        }
+        catch (FileNotFoundException)
+        {
+            // removed a moment ago
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw HestiaException.FromIO(e, path, "reading");
+        }
+
+        EnsureAlive();
+        return null;
+    }
+
+    public override void Delete(string name, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var path = PathOf(name);
+        Guard(path, "removing", () =>
+        {
+            if (!_files.FileExists(path)) return;
+            _files.DeleteFile(path);
+            _files.SyncDirectory(Path.GetDirectoryName(path)!);
+        });
+    }
+
+    public override long? AvailableBytes() => Guard<long?>(_root, "asking for the free space of", () => _files.AvailableBytes(_root));
+
+    public override bool Overlaps(string localPath)
+    {
+        var other = Path.TrimEndingDirectorySeparator(Path.GetFullPath(localPath));
+        return IsIn(other, _root) || IsIn(_root, other);
+    }
+
+    private static bool IsIn(string inner, string outer)
+    {
+        var comparison = OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
+        var folder = Path.EndsInDirectorySeparator(outer) ? outer : outer + Path.DirectorySeparatorChar;
+        return inner.Equals(outer, comparison) || inner.StartsWith(folder, comparison);
+    }
+
+    /// <summary>
+    /// Removes what transfers left that died more than a day ago. Ages by the clock of the store: our own file was written just now.
+    /// </summary>
+    private void Sweep(string folder, string ourOwn)
+    {
+        var entries = _files.List(folder);
+        var now = DateTime.MaxValue;
+        foreach (var entry in entries)
+            if (entry.Name == ourOwn) now = entry.LastWriteTimeUtc;
+        if (now == DateTime.MaxValue) return;
+        foreach (var entry in entries)
+        {
+            if (entry.IsDirectory || !IsTemporary(entry.Name) || now - entry.LastWriteTimeUtc < s_deadAfter) continue;
+            Discard(Path.Combine(folder, entry.Name));
+        }
+    }
+
+    private static string TemporaryPath(string path) => $"{path}.{Guid.NewGuid().ToString("n")[..RandomDigits]}{FileNames.TemporarySuffix}";
+
+    /// <summary>Only names this class makes: something, a dot, eight hex digits, the suffix.</summary>
+    private static bool IsTemporary(string name)
+    {
+        if (!name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal)) return false;
+        var stem = name.AsSpan(0, name.Length - FileNames.TemporarySuffix.Length);
+        if (stem.Length < RandomDigits + 2 || stem[^(RandomDigits + 1)] != '.') return false;
+        foreach (var c in stem[^RandomDigits..])
+            if (!char.IsAsciiHexDigitLower(c)) return false;
+        return true;
+    }
+
+    /// <summary>Makes the folders a name needs, below a root that is alive.</summary>
+    private string EnsureFolder(string name)
+    {
+        var folder = Path.GetDirectoryName(PathOf(name))!;
+        return Guard(folder, "creating", () =>
+        {
+            Make(folder);
+            return folder;
+        });
+
+        void Make(string path)
+        {
+            if (path == _root)
+            {
+                if (name != Format.RepositoryNames.Descriptor) EnsureAlive();
+                return;
+            }
+
+            if (_files.DirectoryExists(path)) return;
+            Make(Path.GetDirectoryName(path)!);
+            _files.CreateDirectory(path);
+            Own(path);
+        }
+    }
+
+    /// <summary>What root stores in somebody's repository must stay theirs to read and to replace.</summary>
+    private void Own(string path)
+    {
+        if (_privileged) _files.CopyOwnership(_root, path);
+    }
+
+    private void EnsureAlive()
+    {
+        if (IsRepository) return;
+        throw new HestiaException(
+            HestiaErrorCode.RepositoryNotFound,
+            $"There is no repository in '{_root}' (any more): {Format.RepositoryNames.Descriptor} is missing.",
+            _root,
+            "Check the path and that the share is mounted; New-HestiaRepository makes a new one.");
+    }
+
+    private void SyncUpwards(string folder)
+    {
+        for (; ; folder = Path.GetDirectoryName(folder)!)
+        {
+            _files.SyncDirectory(folder);
+            if (folder == _root) return;
+        }
+    }
+
+    /// <summary>The path of a name. Names come from this assembly alone; a part that could leave the root is a defect.</summary>
+    private string PathOf(string name)
+    {
+        if (!IsName(name)) throw new ArgumentException($"'{name}' is no name of a store.", nameof(name));
+        return Path.Combine(_root, Path.DirectorySeparatorChar == '/' ? name : name.Replace('/', Path.DirectorySeparatorChar));
+    }
+
+    private static bool IsName(string name)
+    {
+        if (name.Length == 0 || name[0] == '/' || name.Contains("//", StringComparison.Ordinal)
+            || name.Contains("..", StringComparison.Ordinal)) return false;
+        foreach (var c in name)
+            if (!char.IsAsciiLetterLower(c) && !char.IsAsciiDigit(c) && c is not ('/' or '.' or '-' or 'T' or 'Z')) return false;
+        return true;
+    }
+
+    private void Discard(string path)
+    {
+        try
+        {
+            _files.DeleteFile(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The failure before it is the one to report; a later backup sweeps it up.
+        }
+    }
+
+    private static void Guard(string path, string doing, Action action) => Guard(path, doing, () =>
+    {
+        action();
+        return true;
+    });
+
+    private static T Guard<T>(string path, string doing, Func<T> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw HestiaException.FromIO(e, path, doing);
+        }
+    }
+
+    private sealed class FileReader(StorageFile file, long offset, CancellationToken cancellationToken) : StoredReader
+    {
+        private long _offset = offset;
+
+        public override long Length { get; } = file.Length;
+
+        public override int Read(Span<byte> buffer)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            try
+            {
+                var read = file.Read(_offset, buffer);
+                _offset += read;
+                return read;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw HestiaException.FromIO(e, file.Path, "reading");
+            }
+        }
+
+        protected override void Dispose(bool disposing) => file.Dispose();
+    }
+}

@@ -1,0 +1,77 @@
+namespace Hestia.Core;
+
+/// <summary>
+/// Work that runs on a thread of its own while there is some, and on none while there is not. <see cref="Signal"/> while it runs makes it
+/// look again. Thread-safe.
+/// </summary>
+internal sealed class BackgroundWork(string name, Func<bool> step)
+{
+    private readonly object _gate = new();
+    private bool _running;
+    private bool _again;
+    private bool _stopped;
+
+    /// <summary>There may be something to do.</summary>
+    public void Signal()
+    {
+        lock (_gate)
+        {
+            if (_stopped) return;
+            _again = true;
+            if (_running) return;
+            _running = true;
+        }
+
+        new Thread(Run) { IsBackground = true, Name = name }.Start();
+    }
+
+    /// <summary>Lets the running step end and starts no other; returns when nothing runs any more.</summary>
+    public void Stop()
+    {
+        lock (_gate)
+        {
+            _stopped = true;
+            while (_running) Monitor.Wait(_gate);
+        }
+    }
+
+    /// <summary>Waits until nothing runs.</summary>
+    public void WaitIdle(CancellationToken cancellationToken)
+    {
+        using var registration = cancellationToken.Register(() =>
+        {
+            lock (_gate) Monitor.PulseAll(_gate);
+        });
+        lock (_gate)
+        {
+            while (_running)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                Monitor.Wait(_gate);
+            }
+        }
+    }
+
+    private void Run()
+    {
+        while (true)
+        {
+            lock (_gate)
+            {
+                if (_stopped || !_again)
+                {
+                    _running = false;
+                    Monitor.PulseAll(_gate);
+                    return;
+                }
+
+                _again = false;
+            }
+
+            // A step says whether there is more to do. It handles its own failures.
+            while (!Volatile.Read(ref _stopped) && step())
+            {
+            }
+        }
+    }
+}

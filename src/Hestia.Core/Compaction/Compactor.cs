@@ -1,0 +1,259 @@
+using System.Diagnostics;
+using Hestia.Core.IO;
+using Hestia.Core.Manifest;
+using Hestia.Core.Reading;
+using Hestia.Core.Segments;
+using Hestia.Core.Writing;
+
+namespace Hestia.Core.Compaction;
+
+/// <summary>
+/// Merges segments into deeper levels, one job at a time, in the background or on demand. Inputs stay until the manifest with the outputs
+/// is durable; a job that fails or is cancelled leaves nothing behind.
+/// </summary>
+internal sealed class Compactor
+{
+    private const int ReadAheadBytes = 1 << 20;
+    private const int CheckEvery = 1024;
+
+    private readonly object _jobGate = new();
+    private readonly IndexContext _context;
+    private readonly LiveSet _live;
+    private readonly WriteRoom _room;
+    private readonly RetiredFiles _retired;
+    private readonly BackgroundWork _work;
+    private readonly CancellationTokenSource _stopping = new();
+    private long _bytesWritten;
+
+    public Compactor(IndexContext context, LiveSet live, WriteRoom room, RetiredFiles retired)
+    {
+        _context = context;
+        _live = live;
+        _room = room;
+        _retired = retired;
+        _work = new BackgroundWork("hestia-compact", Step);
+    }
+
+    public long BytesWritten => Interlocked.Read(ref _bytesWritten);
+
+    /// <summary>Something may be due.</summary>
+    public void Signal()
+    {
+        if (_context.Options.BackgroundCompaction) _work.Signal();
+    }
+
+    /// <summary>Ends the job under way without its result and starts no other.</summary>
+    public void Stop()
+    {
+        _stopping.Cancel();
+        _work.Stop();
+    }
+
+    /// <summary>Waits until nothing is due any more.</summary>
+    public void WaitIdle(CancellationToken cancellationToken) => _work.WaitIdle(cancellationToken);
+
+    /// <summary>
+    /// Merges everything into the deepest level in use. Segments that are there already, alone in their key range and without tombstones or
+    /// LSNs, stay as they are.
+    /// </summary>
+    public long CompactAll(IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
+    {
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
+        long rewritten = 0;
+        lock (_jobGate)
+        {
+            for (var level = 0; level < ManifestFormat.Levels - 1; level++)
+            {
+                while (true)
+                {
+                    var view = _live.Acquire();
+                    try
+                    {
+                        var job = NextOfFull(view, level);
+                        if (job is null) break;
+                        rewritten += Run(view, job, progress, linked.Token);
+                    }
+                    finally
+                    {
+                        view.Release();
+                    }
+                }
+            }
+
+            rewritten += CleanBottom(progress, linked.Token);
+        }
+
+        _retired.Prune();
+        return rewritten;
+    }
+
+    /// <summary>What a full compaction does next on a level: everything above the deepest level in use goes down, a slice at a time.</summary>
+    private static CompactionJob? NextOfFull(IndexView view, int level)
+    {
+        var segments = view.Levels[level];
+        if (segments.Length == 0) return null;
+        var deepest = 0;
+        for (var i = 0; i < view.Levels.Length; i++)
+            if (view.Levels[i].Length > 0) deepest = i;
+        if (level == 0) return deepest == 0 && IsClean(segments) ? null : CompactionPicker.OfLevel0(view);
+        return level >= deepest ? null : CompactionPicker.Build(view, [segments[0]], level);
+    }
+
+    private static bool IsClean(LiveSegment[] segments) => segments.Length == 1 && IsClean(segments[0]);
+
+    private static bool IsClean(LiveSegment segment) => segment.Manifest.Tombstones == 0 && segment.Manifest.MaxLsn == Lsn.None;
+
+    /// <summary>Rewrites segments of the deepest level that still hold tombstones or LSNs (they were moved there whole).</summary>
+    private long CleanBottom(IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
+    {
+        long rewritten = 0;
+        var done = new HashSet<SegmentId>();
+        while (true)
+        {
+            var view = _live.Acquire();
+            try
+            {
+                var deepest = Array.FindLastIndex(view.Levels, static level => level.Length > 0);
+                if (deepest < 1) return rewritten;
+                var dirty = Array.Find(view.Levels[deepest], segment => !IsClean(segment) && done.Add(segment.Manifest.Id));
+                if (dirty is null) return rewritten;
+                rewritten += Run(view, new CompactionJob([], [dirty], deepest - 1, deepest, IsBottom: true), progress, cancellationToken);
+            }
+            finally
+            {
+                view.Release();
+            }
+        }
+    }
+
+    private bool Step()
+    {
+        if (_context.Health.State != IndexState.Ready) return false;
+        try
+        {
+            lock (_jobGate)
+            {
+                var view = _live.Acquire();
+                try
+                {
+                    var job = CompactionPicker.Pick(view, _context.Options);
+                    if (job is null) return false;
+                    Run(view, job, progress: null, _stopping.Token);
+                }
+                finally
+                {
+                    view.Release();
+                }
+            }
+
+            _room.Wake();
+            _retired.Prune();
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+        catch (Exception e)
+        {
+            // A full disk or a damaged segment stops compaction, not the index; the next flush tries again. A failed sync stops everything.
+            if (e is not (IOException or UnauthorizedAccessException or HestiaException) || IOErrors.IsSyncFailure(e)) _context.Health.Fail(e);
+            return false;
+        }
+    }
+
+    /// <summary>Runs one job and returns the bytes written.</summary>
+    private long Run(IndexView view, CompactionJob job, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
+    {
+        if (CanMove(view, job))
+        {
+            var moved = Array.ConvertAll(job.Upper, segment => segment.Manifest with { Level = job.OutputLevel });
+            Array.Sort(moved, static (a, b) => a.LowerBound.AsSpan().SequenceCompareTo(b.LowerBound));
+            _live.Commit(new ManifestEdit { Removed = Array.ConvertAll(job.Upper, static s => s.Manifest), Added = moved });
+            return 0;
+        }
+
+        var outputs = new List<SegmentInfo>();
+        try
+        {
+            Merge(job, outputs, progress, cancellationToken);
+            _context.Files.SyncDirectory(_context.Segments.DirectoryPath);
+            long bytes = 0;
+            foreach (var output in outputs) bytes += output.Size;
+            var removed = new List<ManifestSegment>();
+            foreach (var segment in job.Upper) removed.Add(segment.Manifest);
+            foreach (var segment in job.Lower) removed.Add(segment.Manifest);
+            _live.Commit(new ManifestEdit { Removed = removed, Added = outputs.ConvertAll(info => ManifestSegment.From(info, job.OutputLevel)) });
+            Interlocked.Add(ref _bytesWritten, bytes);
+            return bytes;
+        }
+        finally
+        {
+            _retired.Withdraw(outputs.ConvertAll(static info => info.Id));
+        }
+    }
+
+    /// <summary>
+    /// Whether the segments can go down under their own names: they overlap nothing below nor each other, and are stored as that level wants.
+    /// At the bottom a move leaves LSNs and tombstones in; a full compaction cleans them.
+    /// </summary>
+    private bool CanMove(IndexView view, CompactionJob job)
+    {
+        if (job.Lower.Length > 0 || job.Upper.Length == 0) return false;
+        var codec = CompactionPicker.CodecOf(_context.Settings, job.OutputLevel);
+        foreach (var segment in job.Upper)
+            if (segment.Manifest.Codec != codec) return false;
+        if (job.Level > 0 || job.Upper.Length == 1) return true;
+        var sorted = (LiveSegment[])job.Upper.Clone();
+        Array.Sort(sorted, static (a, b) => a.Manifest.LowerBound.AsSpan().SequenceCompareTo(b.Manifest.LowerBound));
+        for (var i = 1; i < sorted.Length; i++)
+            if (sorted[i - 1].Manifest.UpperBound.AsSpan().SequenceCompareTo(sorted[i].Manifest.LowerBound) >= 0) return false;
+        return true;
+    }
+
+    private void Merge(CompactionJob job, List<SegmentInfo> outputs, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
+    {
+        var runs = new List<EntryCursor>();
+        if (job.Level == 0)
+            foreach (var segment in job.Upper) runs.Add(segment.Reader.CreateCursor(fillCache: false, ReadAheadBytes));
+        else if (job.Upper.Length > 0)
+            runs.Add(new LevelCursor(job.Upper, fillCache: false, ReadAheadBytes));
+        if (job.Lower.Length > 0) runs.Add(new LevelCursor(job.Lower, fillCache: false, ReadAheadBytes));
+        using var merged = runs.Count == 1 ? runs[0] : new MergingCursor([.. runs]);
+        var codec = CompactionPicker.CodecOf(_context.Settings, job.OutputLevel);
+        var options = _context.WriterOptions(codec, dropLsn: job.IsBottom);
+        var cutter = new SegmentCutter(_context.Options.SegmentBytes << Math.Clamp(job.OutputLevel - 1, 0, 3));
+        var total = job.InputBytes;
+        long seen = 0, bytes = 0;
+        SegmentWriter? writer = null;
+        try
+        {
+            for (merged.SeekToFirst(); merged.IsValid; merged.Next())
+            {
+                bytes += merged.Key.Length + merged.Value.Length + 8;
+                if (++seen % CheckEvery == 0)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    progress?.Report(new WorkProgress("Merging segments", Math.Min(bytes, total), total, seen, 0));
+                }
+
+                if (job.IsBottom && merged.Kind == OperationKind.Delete) continue;
+                if (writer is not null && cutter.CutBefore(merged.Key, merged.Key.Length + merged.Value.Length + 8, writer.BytesWritten))
+                {
+                    outputs.Add(writer.Finish(_retired.Announce));
+                    writer.Dispose();
+                    writer = null;
+                }
+
+                writer ??= new SegmentWriter(_context.Files, _context.Segments.DirectoryPath, options);
+                writer.Add(merged.Key, job.IsBottom ? 0 : merged.Lsn, merged.Kind, merged.Value);
+            }
+
+            if (writer is not null) outputs.Add(writer.Finish(_retired.Announce));
+        }
+        finally
+        {
+            writer?.Dispose();
+        }
+    }
+}

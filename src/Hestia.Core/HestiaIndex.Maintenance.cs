@@ -1,0 +1,208 @@
+using System.Diagnostics;
+using Hestia.Core.Compaction;
+using Hestia.Core.Manifest;
+
+namespace Hestia.Core;
+
+/// <content>Flush, compaction, statistics, close.</content>
+public sealed partial class HestiaIndex
+{
+    /// <summary>
+    /// Writes everything acknowledged before the call into segments and a manifest, durably. Writers go on meanwhile. In every durability
+    /// mode, what a finished flush holds survives any crash.
+    /// </summary>
+    /// <exception cref="HestiaException">IndexFailed, IndexClosed, IndexReadOnly, DiskFull, IoError. What was acknowledged is as safe as before.</exception>
+    public FlushResult Flush(CancellationToken cancellationToken = default)
+    {
+        var pipeline = Writable();
+        cancellationToken.ThrowIfCancellationRequested();
+        var began = Stopwatch.GetTimestamp();
+        var (segments, bytes) = (_flusher!.SegmentsWritten, _flusher.BytesWritten);
+        var target = Lsn.None;
+        pipeline.RunExclusively(() =>
+        {
+            _context.Health.RequireWritable();
+            target = _live.Visible;
+            _room!.Rotate(pipeline.LastCommitTime);
+        });
+        _flusher.WaitFor(target, cancellationToken);
+        return new FlushResult(
+            (int)(_flusher.SegmentsWritten - segments),
+            _flusher.BytesWritten - bytes,
+            _live.Checkpoint,
+            Stopwatch.GetElapsedTime(began));
+    }
+
+    /// <summary>
+    /// Merges all segments into the deepest level in use and drops tombstones and overwritten entries. Segments that are clean there already stay
+    /// as they are; <see cref="CompactionResult.BytesRewritten"/> is what the next backup has to send for it. Writers go on meanwhile.
+    /// Cancelling leaves a valid index with part of the work done.
+    /// </summary>
+    /// <exception cref="HestiaException">IndexFailed, IndexClosed, IndexReadOnly, DiskFull, SegmentDamaged, IoError.</exception>
+    public CompactionResult Compact(IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        var began = Stopwatch.GetTimestamp();
+        Flush(cancellationToken);
+        var before = _live.Manifest;
+        try
+        {
+            var rewritten = _compactor!.CompactAll(progress, cancellationToken);
+            var after = _live.Manifest;
+            return new CompactionResult(
+                before.Segments.Count,
+                after.Segments.Count,
+                before.SegmentBytes,
+                after.SegmentBytes,
+                rewritten,
+                Stopwatch.GetElapsedTime(began));
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            _context.Health.RequireWritable(); // the index was closed under it
+            throw;
+        }
+        catch (Exception e) when (IO.IOErrors.IsSyncFailure(e))
+        {
+            _context.Health.Fail(e);
+            throw _context.Health.Failed(e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw HestiaException.FromIO(e, Path, "compacting");
+        }
+    }
+
+    /// <summary>The index in numbers.</summary>
+    /// <exception cref="HestiaException">IndexClosed.</exception>
+    public IndexStatistics GetStatistics()
+    {
+        _context.Health.RequireReadable();
+        var view = _live.Acquire();
+        try
+        {
+            long memtableBytes = 0, entries = 0, segmentBytes = 0;
+            foreach (var memtable in view.Memtables)
+            {
+                memtableBytes += memtable.AllocatedBytes;
+                entries += memtable.EntryCount;
+            }
+
+            var segments = new List<ManifestSegment>();
+            foreach (var level in view.Levels)
+            {
+                foreach (var segment in level)
+                {
+                    segments.Add(segment.Manifest);
+                    entries += segment.Manifest.Entries;
+                    segmentBytes += segment.Manifest.Size;
+                }
+            }
+
+            return new IndexStatistics
+            {
+                State = State,
+                LastLsn = LastLsn,
+                DurableLsn = DurableLsn,
+                Checkpoint = view.Checkpoint,
+                EntriesUpperBound = entries,
+                SegmentBytes = segmentBytes,
+                Levels = IndexDescription.LevelsOf(segments),
+                MemtableBytes = memtableBytes,
+                WalBytes = (_log?.CurrentBytes ?? 0) + _retired.LogBytes,
+                RetiredBytes = _retired.RetiredBytes,
+                CompactionDebtBytes = CompactionPicker.Debt(view, _context.Options),
+                CacheHits = _context.Cache.Hits,
+                CacheMisses = _context.Cache.Misses,
+                CacheUsedBytes = _context.Cache.UsedBytes,
+                WriteStallTime = _room?.StallTime ?? TimeSpan.Zero,
+                WalSyncs = _log?.Syncs ?? 0,
+                WalBytesWritten = _log?.BytesWritten ?? 0,
+                SegmentBytesWritten = (_flusher?.BytesWritten ?? 0) + (_compactor?.BytesWritten ?? 0),
+                OpenSnapshots = Volatile.Read(ref _snapshots),
+                Pins = Volatile.Read(ref _pins),
+                FailureReason = _context.Health.Cause?.Message,
+            };
+        }
+        finally
+        {
+            view.Release();
+        }
+    }
+
+    /// <summary>Waits until neither flush nor compaction has anything left to do.</summary>
+    internal void WaitForBackgroundWork(CancellationToken cancellationToken = default)
+    {
+        _flusher?.WaitIdle(cancellationToken);
+        _compactor?.WaitIdle(cancellationToken);
+    }
+
+    /// <summary>
+    /// Flushes, ends background work and closes. A second call waits for the first. If the flush fails, the index is closed all the same, and
+    /// the log brings back what was acknowledged at the next open.
+    /// </summary>
+    /// <exception cref="HestiaException">What the flush failed with: closing does not claim a success it did not have.</exception>
+    public void Close()
+    {
+        if (!_context.Health.BeginClose())
+        {
+            _closed.Wait();
+            return;
+        }
+
+        Exception? failure = _context.Health.Cause is { } cause ? _context.Health.Failed(cause) : null;
+        try
+        {
+            _pruneTimer?.Dispose();
+            if (_pipeline is not null) failure = EndWriting(_pipeline) ?? failure;
+        }
+        finally
+        {
+            _live.Dispose();
+            _context.Health.Closed();
+            _lock?.Dispose();
+            _closed.Set();
+        }
+
+        if (failure is not null) throw failure;
+    }
+
+    /// <summary>As <see cref="Close"/>, but what the flush failed with is not thrown.</summary>
+    public void Dispose()
+    {
+        try
+        {
+            Close();
+        }
+        catch (HestiaException)
+        {
+            // Dispose must not throw; who wants to know calls Close.
+        }
+    }
+
+    private Exception? EndWriting(Writing.CommitPipeline pipeline)
+    {
+        Exception? failure = null;
+        var target = Lsn.None;
+        try
+        {
+            pipeline.RunExclusively(() =>
+            {
+                // No write can begin any more: the state says Closing, and every leader looks at it.
+                target = _live.Visible;
+                if (_context.Health.Cause is null) _room!.Rotate(pipeline.LastCommitTime);
+            });
+            if (_context.Health.Cause is null) _flusher!.WaitFor(target, CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            failure = e is HestiaException ? e : HestiaException.FromIO(e, Path, "closing");
+        }
+
+        _compactor!.Stop();
+        _flusher!.Stop();
+        if (_context.Health.Cause is null) _retired.Prune();
+        _log!.Dispose();
+        pipeline.Dispose();
+        return failure;
+    }
+}

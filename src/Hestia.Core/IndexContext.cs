@@ -1,0 +1,48 @@
+using Hestia.Core.Caching;
+using Hestia.Core.IO;
+using Hestia.Core.Manifest;
+using Hestia.Core.Segments;
+
+namespace Hestia.Core;
+
+/// <summary>What every part of an open index works with. Built once at open; the parts know each other through it only for these.</summary>
+internal sealed class IndexContext
+{
+    public required string Path { get; init; }
+
+    public required FileSystem Files { get; init; }
+
+    public required IndexOptions Options { get; init; }
+
+    public required IndexSettingsFile SettingsFile { get; init; }
+
+    /// <summary>The exact bytes of index.json, for a backup.</summary>
+    public required byte[] SettingsBytes { get; init; }
+
+    public required IndexHealth Health { get; init; }
+
+    public required BlockCache Cache { get; init; }
+
+    public required OpenFileLimit OpenFiles { get; init; }
+
+    public required SegmentTable Segments { get; init; }
+
+    public IndexSettings Settings => SettingsFile.Settings;
+
+    public Durability Durability => Options.Durability ?? Settings.Durability;
+
+    public TimeSpan GroupDelay => Options.GroupDelay ?? Settings.GroupDelay;
+
+    public string WalDirectory => System.IO.Path.Combine(Path, FileNames.Wal);
+
+    public string QuarantineDirectory => System.IO.Path.Combine(Path, FileNames.Quarantine);
+
+    public SegmentWriterOptions WriterOptions(BlockCodec codec, bool dropLsn) => new()
+    {
+        BlockBytes = Settings.BlockBytes,
+        RestartInterval = Settings.RestartInterval,
+        BloomBitsPerKey = Settings.BloomBitsPerKey,
+        Codec = codec,
+        DropLsn = dropLsn,
+    };
+}

@@ -1,0 +1,225 @@
+using Hestia.Core.IO;
+using Hestia.Core.Segments;
+using Hestia.Core.Wal;
+
+namespace Hestia.Core.Manifest;
+
+/// <summary>
+/// Keeps what is no longer live for a grace period, so that a plain copy of the directory lands on a state that opens, and deletes it
+/// afterwards. What is kept follows from the old manifests kept: everything they name stays, and the log back to the oldest one's
+/// checkpoint. A manifest goes before what it names. Thread-safe.
+/// <para>
+/// A segment goes by name, and a compaction may reproduce that very name. So a name is deleted only under this lock, after looking at the
+/// live set, the kept manifests, the open views and the names announced by writers; writers announce under the same lock.
+/// </para>
+/// </summary>
+internal sealed class RetiredFiles
+{
+    private const int MaxManifests = 64;
+    private const long MinBudget = 1L << 30;
+
+    private readonly object _gate = new();
+    private readonly IndexContext _context;
+    private readonly string _manifestDirectory;
+    private readonly LinkedList<Old> _old = new(); // oldest first
+    private readonly Dictionary<SegmentId, int> _named = []; // by how many kept manifests, the live one included
+    private readonly Dictionary<SegmentId, int> _announced = [];
+    private readonly Dictionary<SegmentId, long> _onDisk = [];
+    private readonly List<LogFile> _logs = []; // closed log files, oldest first
+    private ManifestDocument _live;
+    private ManifestFile _liveFile;
+    private long _retiredBytes;
+
+    public RetiredFiles(IndexContext context, ManifestStore store, ManifestDocument live, ManifestFile liveFile)
+    {
+        _context = context;
+        _manifestDirectory = store.DirectoryPath;
+        _live = live;
+        _liveFile = liveFile;
+        Name(live, +1);
+    }
+
+    /// <summary>Bytes of segments and log files kept though nothing live needs them.</summary>
+    public long RetiredBytes => Volatile.Read(ref _retiredBytes);
+
+    /// <summary>A manifest of an earlier session, still on disk; call oldest first, before anything else.</summary>
+    public void AddOld(ManifestDocument document, ManifestFile file, DateTimeOffset retiredAt)
+    {
+        lock (_gate)
+        {
+            Name(document, +1);
+            _old.AddLast(new Old(document, file, retiredAt));
+        }
+    }
+
+    /// <summary>A segment file found on disk at open.</summary>
+    public void AddSegmentFile(SegmentId id, long size)
+    {
+        lock (_gate) _onDisk[id] = size;
+    }
+
+    /// <summary>A log file that takes no more records.</summary>
+    public void AddLog(string path, Lsn lastLsn, long size)
+    {
+        lock (_gate)
+        {
+            _logs.Add(new LogFile(path, lastLsn, size));
+            _logs.Sort(static (a, b) => a.LastLsn.CompareTo(b.LastLsn));
+        }
+    }
+
+    /// <summary>Bytes of all closed log files.</summary>
+    public long LogBytes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                long bytes = 0;
+                foreach (var log in _logs) bytes += log.Size;
+                return bytes;
+            }
+        }
+    }
+
+    /// <summary>A writer is about to publish a segment of this name; it stays until <see cref="Withdraw"/>.</summary>
+    public void Announce(SegmentId id, long size)
+    {
+        lock (_gate)
+        {
+            _announced[id] = _announced.GetValueOrDefault(id) + 1;
+            _onDisk[id] = size;
+        }
+    }
+
+    /// <summary>The manifest that names the segment is durable, or the work was given up.</summary>
+    public void Withdraw(IEnumerable<SegmentId> ids)
+    {
+        lock (_gate)
+        {
+            foreach (var id in ids)
+            {
+                if (!_announced.TryGetValue(id, out var count)) continue;
+                if (count > 1) _announced[id] = count - 1;
+                else _announced.Remove(id);
+            }
+        }
+    }
+
+    public void ManifestChanged(ManifestDocument before, ManifestDocument after, ManifestFile file)
+    {
+        lock (_gate)
+        {
+            Name(after, +1);
+            _old.AddLast(new Old(before, _liveFile, _context.Files.Clock.GetUtcNow()));
+            _live = after;
+            _liveFile = file;
+        }
+    }
+
+    /// <summary>
+    /// Deletes what the grace period no longer covers. Failing to delete is not worth failing for: the file is tried again next time.
+    /// </summary>
+    public void Prune()
+    {
+        lock (_gate)
+        {
+            var budget = _context.Options.RetiredBytes ?? Math.Max(MinBudget, _live.SegmentBytes / 4);
+            var now = _context.Files.Clock.GetUtcNow();
+            var dropped = false;
+            while (_old.First is { } oldest
+                && (now - oldest.Value.RetiredAt >= _context.Options.RetiredAge || _old.Count > MaxManifests || CountRetired() > budget))
+            {
+                if (!TryDelete(oldest.Value.File.Path)) break;
+                _old.RemoveFirst();
+                Name(oldest.Value.Document, -1);
+                dropped = true;
+            }
+
+            if (dropped && !TrySync(_manifestDirectory)) return; // what a manifest names goes only after the manifest is surely gone
+            DropSegments();
+            DropLogs();
+            Volatile.Write(ref _retiredBytes, CountRetired());
+        }
+    }
+
+    private void DropSegments()
+    {
+        List<SegmentId>? gone = null;
+        foreach (var id in _onDisk.Keys)
+        {
+            if (_named.ContainsKey(id) || _announced.ContainsKey(id) || _context.Segments.IsOpen(id)) continue;
+            if (TryDelete(_context.Segments.PathOf(id))) (gone ??= []).Add(id);
+        }
+
+        if (gone is null) return;
+        foreach (var id in gone) _onDisk.Remove(id);
+    }
+
+    private void DropLogs()
+    {
+        // The oldest kept manifest needs the log from its checkpoint on, to be a state that opens.
+        var floor = _old.First?.Value.Document.Checkpoint ?? _live.Checkpoint;
+        if (floor > _live.Checkpoint) floor = _live.Checkpoint;
+        while (_logs.Count > 0 && _logs[0].LastLsn <= floor && TryDelete(_logs[0].Path)) _logs.RemoveAt(0);
+    }
+
+    private long CountRetired()
+    {
+        long bytes = 0;
+        foreach (var (id, size) in _onDisk)
+            if (_named.ContainsKey(id)) bytes += size;
+        bytes -= _live.SegmentBytes;
+        // A log file that only a manifest still kept needs counts; one that nothing needs goes with this pruning anyway.
+        var floor = _old.First?.Value.Document.Checkpoint ?? _live.Checkpoint;
+        foreach (var log in _logs)
+            if (log.LastLsn <= _live.Checkpoint && log.LastLsn > floor) bytes += log.Size;
+        return Math.Max(bytes, 0);
+    }
+
+    private void Name(ManifestDocument document, int change)
+    {
+        foreach (var segment in document.Segments)
+        {
+            var count = _named.GetValueOrDefault(segment.Id) + change;
+            if (count > 0) _named[segment.Id] = count;
+            else _named.Remove(segment.Id);
+            if (change > 0) _onDisk.TryAdd(segment.Id, segment.Size);
+        }
+    }
+
+    private bool TryDelete(string path)
+    {
+        try
+        {
+            _context.Files.DeleteFile(path);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    private bool TrySync(string directory)
+    {
+        try
+        {
+            _context.Files.SyncDirectory(directory);
+            return true;
+        }
+        catch (Exception e) when (IOErrors.IsSyncFailure(e))
+        {
+            _context.Health.Fail(e);
+            return false;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    private sealed record Old(ManifestDocument Document, ManifestFile File, DateTimeOffset RetiredAt);
+
+    private sealed record LogFile(string Path, Lsn LastLsn, long Size);
+}

@@ -1,0 +1,77 @@
+using System.Globalization;
+using Hestia.Core.IO;
+
+namespace Hestia.Core.Recovery;
+
+/// <summary>
+/// The folder where recovery and repair put what they take out of an index. Nothing in it is ever read or deleted by Hestia. Names are
+/// <c>&lt;UTC time&gt;-&lt;4 digits&gt;-&lt;original name&gt;</c>, so the same file can come here twice.
+/// </summary>
+internal sealed class Quarantine(FileSystem files, string indexPath)
+{
+    private const int PrefixLength = 16 + 1 + 4 + 1;
+    private const int CopyBufferBytes = 1 << 20;
+
+    private string DirectoryPath { get; } = Path.Combine(indexPath, FileNames.Quarantine);
+
+    /// <summary>The name a quarantined file had, or null if the name is not one of ours.</summary>
+    public static string? OriginalName(string name) =>
+        name.Length > PrefixLength && name[8] == 'T' && name[15] == 'Z' && name[16] == '-' && name[PrefixLength - 1] == '-' ? name[PrefixLength..] : null;
+
+    /// <summary>Moves a whole file here, durably; returns where it is now.</summary>
+    public string Move(string path)
+    {
+        Prepare();
+        var target = NewName(Path.GetFileName(path));
+        files.RenameFile(path, target);
+        files.SyncDirectory(DirectoryPath);
+        files.SyncDirectory(Path.GetDirectoryName(path)!);
+        return target;
+    }
+
+    /// <summary>Copies the bytes of a file from an offset to its end here, durably; returns the copy. Zeros at the end are left out.</summary>
+    public string CopyTail(string path, long offset, CancellationToken cancellationToken = default)
+    {
+        Prepare();
+        var target = NewName($"{Path.GetFileName(path)}.from-{offset.ToString(CultureInfo.InvariantCulture)}");
+        using (var source = files.Open(path, FileOpenMode.ReadSequential))
+        using (var copy = files.Open(target, FileOpenMode.CreateNew))
+        {
+            var buffer = new byte[CopyBufferBytes];
+            var length = source.Length;
+            for (var at = offset; at < length;)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                var read = source.Read(at, buffer.AsSpan(0, (int)Math.Min(buffer.Length, length - at)));
+                if (read == 0) break;
+                // A preallocated log ends in many zeros: the copy's length says where the rest was.
+                if (buffer.AsSpan(0, read).ContainsAnyExcept((byte)0)) copy.Write(at - offset, buffer.AsSpan(0, read));
+                at += read;
+            }
+
+            copy.Sync();
+        }
+
+        files.CopyOwnership(indexPath, target);
+        files.SyncDirectory(DirectoryPath);
+        return target;
+    }
+
+    private void Prepare()
+    {
+        if (files.DirectoryExists(DirectoryPath)) return;
+        files.CreateDirectory(DirectoryPath);
+        files.CopyOwnership(indexPath, DirectoryPath);
+        files.SyncDirectory(indexPath);
+    }
+
+    private string NewName(string original)
+    {
+        var time = files.Clock.GetUtcNow().UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
+        for (var i = 0; ; i++)
+        {
+            var path = Path.Combine(DirectoryPath, string.Create(CultureInfo.InvariantCulture, $"{time}-{i:D4}-{original}"));
+            if (!files.FileExists(path)) return path;
+        }
+    }
+}

@@ -1,0 +1,98 @@
+using Hestia.Core.Manifest;
+using Hestia.Core.Memtable;
+using Hestia.Core.Reading;
+using Hestia.Core.Segments;
+using Hestia.Core.Wal;
+using Hestia.Core.Writing;
+
+namespace Hestia.Core.Recovery;
+
+/// <summary>
+/// Puts the log into memtables. When one is full it is written out at once, so that opening takes no more memory than running does;
+/// the last one stays in memory with its log, as it was before the crash.
+/// </summary>
+internal sealed class Replay
+{
+    private readonly IndexContext _context;
+    private readonly ManifestStore _store;
+    private readonly bool _readOnly;
+    private ManifestDocument _manifest;
+    private byte[] _manifestBytes;
+    private ulong _lastNumber;
+    private MemTable _memtable = new();
+
+    public Replay(IndexContext context, ManifestStore store, ManifestDocument manifest, byte[] manifestBytes, ulong lastNumber, bool readOnly)
+    {
+        _context = context;
+        _store = store;
+        _manifest = manifest;
+        _manifestBytes = manifestBytes;
+        _lastNumber = lastNumber;
+        _readOnly = readOnly;
+    }
+
+    public long Records { get; private set; }
+
+    public long Operations { get; private set; }
+
+    public Lsn LastLsn { get; private set; }
+
+    public long LastCommitTime { get; private set; }
+
+    /// <summary>The manifest written meanwhile, or null if there was no need.</summary>
+    public ManifestFile? ManifestFile { get; private set; }
+
+    public void Run(WalScanResult scan, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var visitor = new Visitor(this);
+            var result = WalReplay.Run(_context.Files, scan, _manifest.Checkpoint, ref visitor, cancellationToken);
+            Records = result.Records;
+            Operations = result.Operations;
+        }
+        catch
+        {
+            _memtable.Release();
+            throw;
+        }
+    }
+
+    /// <summary>Hands everything over to the running index.</summary>
+    public LiveSet TakeLive(Lsn visible) => new(_context, _store, _manifest, _manifestBytes, _lastNumber, [_memtable], visible);
+
+    private void WriteOut()
+    {
+        if (_readOnly || _memtable.AllocatedBytes < _context.Options.MemtableBytes) return;
+        // The log these operations came from was found whole but maybe not synced; the segment is, before the manifest names it.
+        _memtable.Freeze();
+        var info = Flusher.WriteSegment(_context, retired: null, _memtable);
+        var segments = new List<ManifestSegment>(_manifest.Segments.Count + 1);
+        if (info is not null) segments.Add(ManifestSegment.From(info, level: 0));
+        segments.AddRange(_manifest.Segments);
+        var checkpoint = new Lsn(_memtable.LastLsn);
+        _manifest = _manifest with
+        {
+            Number = ++_lastNumber,
+            Checkpoint = checkpoint,
+            NextLsn = checkpoint.Next,
+            LastCommitTime = Math.Max(LastCommitTime, _manifest.LastCommitTime),
+            Segments = segments,
+        };
+        ManifestFile = _store.Write(_manifest, out _manifestBytes);
+        _memtable.Release();
+        _memtable = new MemTable();
+    }
+
+    private readonly struct Visitor(Replay replay) : IWalVisitor
+    {
+        public void Apply(ulong lsn, OperationKind kind, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => replay._memtable.Add(key, value, lsn, kind);
+
+        public void EndRecord(ulong lastLsn, long commitMicroseconds)
+        {
+            replay.LastLsn = new Lsn(lastLsn);
+            replay.LastCommitTime = commitMicroseconds;
+            replay.WriteOut();
+        }
+    }
+}

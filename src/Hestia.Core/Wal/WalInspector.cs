@@ -1,0 +1,154 @@
+using Hestia.Core.IO;
+
+namespace Hestia.Core.Wal;
+
+/// <summary>
+/// Looks into write-ahead logs: of an index directory, a log directory, or one log file. Reads only, takes no lock, and can run beside the
+/// index's owner (whose record in the making may then show as a torn tail).
+/// </summary>
+public static class WalInspector
+{
+    /// <summary>Checks every checksum, the order of LSNs and the chain of files.</summary>
+    /// <exception cref="HestiaException">PathNotFound, AccessDenied, IoError.</exception>
+    public static WalReport Check(string path, CancellationToken cancellationToken = default) =>
+        Check(FileSystem.Physical, path, new WalScanOptions(null, null, null, IncludeUnneeded: true), cancellationToken);
+
+    /// <summary>
+    /// Streams the records in order, in constant memory, and goes on behind damage, which it reports as an entry of its own.
+    /// </summary>
+    /// <exception cref="HestiaException">PathNotFound, AccessDenied, IoError, InvalidOption.</exception>
+    public static IEnumerable<WalRecord> ReadRecords(
+        string path,
+        WalReadOptions? options = null,
+        CancellationToken cancellationToken = default) =>
+        ReadRecords(FileSystem.Physical, path, options, cancellationToken);
+
+    internal static WalReport Check(FileSystem files, string path, WalScanOptions options, CancellationToken cancellationToken = default)
+    {
+        var scan = files.FileExists(path)
+            ? WalScan.RunFile(files, path, options, cancellationToken)
+            : WalScan.Run(files, DirectoryOf(files, path), options, cancellationToken);
+        long bytes = 0;
+        foreach (var file in scan.Files) bytes += file.Length;
+        return new WalReport
+        {
+            Healthy = scan.CanOpen,
+            CheckedPath = path,
+            Files = scan.Files.Count,
+            Records = scan.Records,
+            Operations = scan.Operations,
+            Bytes = bytes,
+            FirstLsn = scan.FirstLsn,
+            LastLsn = scan.LastLsn,
+            LastCommitTime = scan.Records == 0 ? null : WalFormat.FromMicroseconds(scan.LastCommitMicroseconds),
+            Findings = scan.Findings,
+            OpenWould = OpenWould(scan),
+        };
+    }
+
+    internal static IEnumerable<WalRecord> ReadRecords(
+        FileSystem files,
+        string path,
+        WalReadOptions? options = null,
+        CancellationToken cancellationToken = default)
+    {
+        options ??= new WalReadOptions();
+        if (options.Last < 0)
+        {
+            throw new HestiaException(HestiaErrorCode.InvalidOption, $"Last is {options.Last}.", action: "Ask for 0 records or more.");
+        }
+
+        var paths = PathsOf(files, path);
+        var records = Read(files, paths, options, cancellationToken);
+        return options.Last is { } last ? Last(records, last) : records;
+    }
+
+    private static string OpenWould(WalScanResult scan)
+    {
+        if (scan.FirstError is { } error)
+        {
+            var on = error.File is null ? "" : $" on '{error.File}'";
+            return $"Open would refuse with {error.Code}{on} and change nothing; Repair salvages what can be read.";
+        }
+
+        var actions = new List<string>();
+        foreach (var file in scan.Files)
+        {
+            if (file.Action == WalFileAction.CutTail)
+                actions.Add($"cut '{file.Name}' at offset {file.CutOffset:N0} and keep the cut bytes in quarantine");
+            else if (file.Action == WalFileAction.Remove && !file.IsEmpty) actions.Add($"move '{file.Name}' to quarantine");
+        }
+
+        actions.Add(scan.Records == 0 ? "find no record to replay" : $"replay up to {scan.Records:N0} records, up to LSN {scan.LastLsn}");
+        return $"Open would {string.Join(", ", actions)}.";
+    }
+
+    private static string DirectoryOf(FileSystem files, string path)
+    {
+        if (!files.DirectoryExists(path))
+        {
+            throw new HestiaException(
+                HestiaErrorCode.PathNotFound,
+                $"'{path}' was not found.",
+                path,
+                "Name an index directory, a wal directory or a .wal file.");
+        }
+
+        var inside = Path.Combine(path, FileNames.Wal);
+        return files.DirectoryExists(inside) ? inside : path;
+    }
+
+    private static List<(string Path, Lsn First)> PathsOf(FileSystem files, string path)
+    {
+        var paths = new List<(string Path, Lsn First)>();
+        if (files.FileExists(path))
+        {
+            paths.Add((path, WalFormat.TryParseFileName(Path.GetFileName(path), out var first) ? first : Lsn.None));
+            return paths;
+        }
+
+        var directory = DirectoryOf(files, path);
+        try
+        {
+            foreach (var entry in files.List(directory))
+            {
+                if (!entry.IsDirectory && WalFormat.TryParseFileName(entry.Name, out var first))
+                    paths.Add((Path.Combine(directory, entry.Name), first));
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw HestiaException.FromIO(e, directory, "listing");
+        }
+
+        paths.Sort(static (a, b) => a.First.CompareTo(b.First));
+        return paths;
+    }
+
+    private static IEnumerable<WalRecord> Last(IEnumerable<WalRecord> records, int count)
+    {
+        var kept = new Queue<WalRecord>();
+        foreach (var record in records)
+        {
+            kept.Enqueue(record);
+            if (kept.Count > count) kept.Dequeue();
+        }
+
+        return kept;
+    }
+
+    private static IEnumerable<WalRecord> Read(
+        FileSystem files,
+        List<(string Path, Lsn First)> paths,
+        WalReadOptions options,
+        CancellationToken cancellationToken)
+    {
+        for (var i = 0; i < paths.Count; i++)
+        {
+            if (options.ToLsn is { } to && paths[i].First > to) yield break;
+            if (options.FromLsn is { } from && i + 1 < paths.Count && paths[i + 1].First <= from) continue;
+            using var walk = WalFileWalk.Open(files, paths[i].Path, paths[i].First, options, cancellationToken);
+            while (walk?.Next() is { } record) yield return record;
+        }
+    }
+}

@@ -1,0 +1,127 @@
+using System.Diagnostics;
+using Hestia.Core.IO;
+using Hestia.Core.Manifest;
+using Hestia.Core.Memtable;
+using Hestia.Core.Reading;
+using Hestia.Core.Segments;
+
+namespace Hestia.Core.Writing;
+
+/// <summary>
+/// Writes frozen memtables out, oldest first, each as one segment of level 0 and one manifest. A failure other than of a sync leaves
+/// everything as it was and is tried again when a writer or a flush asks; a failed sync fails the index.
+/// </summary>
+internal sealed class Flusher
+{
+    private readonly object _progress = new();
+    private readonly IndexContext _context;
+    private readonly LiveSet _live;
+    private readonly LogKeeper _log;
+    private readonly WriteRoom _room;
+    private readonly RetiredFiles _retired;
+    private readonly Action _flushed;
+    private readonly BackgroundWork _work;
+    private Exception? _error;
+    private long _segmentsWritten;
+    private long _bytesWritten;
+
+    public Flusher(IndexContext context, LiveSet live, LogKeeper log, WriteRoom room, RetiredFiles retired, Action flushed)
+    {
+        _context = context;
+        _live = live;
+        _log = log;
+        _room = room;
+        _retired = retired;
+        _flushed = flushed;
+        _work = new BackgroundWork("hestia-flush", Step);
+    }
+
+    public long SegmentsWritten => Interlocked.Read(ref _segmentsWritten);
+
+    public long BytesWritten => Interlocked.Read(ref _bytesWritten);
+
+    public void Signal() => _work.Signal();
+
+    /// <summary>Lets the flush under way end and starts no other.</summary>
+    public void Stop() => _work.Stop();
+
+    /// <summary>Waits until no flush is under way.</summary>
+    public void WaitIdle(CancellationToken cancellationToken) => _work.WaitIdle(cancellationToken);
+
+    /// <summary>Waits until segments hold everything up to <paramref name="lsn"/>.</summary>
+    /// <exception cref="HestiaException">What flushing failed with.</exception>
+    public void WaitFor(Lsn lsn, CancellationToken cancellationToken)
+    {
+        lock (_progress) _error = null;
+        Signal();
+        using var registration = cancellationToken.Register(() =>
+        {
+            lock (_progress) Monitor.PulseAll(_progress);
+        });
+        lock (_progress)
+        {
+            while (_live.Checkpoint < lsn)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (_context.Health.Cause is { } cause) throw _context.Health.Failed(cause);
+                if (_error is { } error) throw HestiaException.FromIO(error, _context.Path, "flushing");
+                if (_context.Health.State == IndexState.Closed) _context.Health.RequireWritable();
+                Monitor.Wait(_progress, TimeSpan.FromSeconds(1));
+            }
+        }
+    }
+
+    /// <summary>Writes one memtable out as a segment of level 0 that is durable when this returns; null if it is empty.</summary>
+    public static SegmentInfo? WriteSegment(IndexContext context, RetiredFiles? retired, MemTable memtable)
+    {
+        if (memtable.OperationCount == 0) return null;
+        using var writer = new SegmentWriter(context.Files, context.Segments.DirectoryPath, context.WriterOptions(BlockCodec.None, dropLsn: false));
+        using var cursor = memtable.CreateCursor(ulong.MaxValue);
+        for (cursor.SeekToFirst(); cursor.IsValid; cursor.Next()) writer.Add(cursor.Key, cursor.Lsn, cursor.Kind, cursor.Value);
+        var info = writer.Finish(retired is null ? null : retired.Announce);
+        context.Files.SyncDirectory(context.Segments.DirectoryPath);
+        return info;
+    }
+
+    private bool Step()
+    {
+        if (_context.Health.Cause is not null) return false;
+        var memtable = _live.AcquireOldestFrozen();
+        if (memtable is null) return false;
+        SegmentInfo? info = null;
+        try
+        {
+            info = WriteSegment(_context, _retired, memtable);
+            _live.Commit(new ManifestEdit { Added = info is null ? [] : [ManifestSegment.From(info, level: 0)], Flushed = memtable });
+            _log.Advance(memtable.LastLsn);
+            Interlocked.Increment(ref _segmentsWritten);
+            Interlocked.Add(ref _bytesWritten, info?.Size ?? 0);
+            Finished(null);
+            _retired.Prune();
+            _flushed();
+            return true;
+        }
+        catch (Exception e)
+        {
+            if (e is not (IOException or UnauthorizedAccessException or HestiaException) || IOErrors.IsSyncFailure(e)) _context.Health.Fail(e);
+            Finished(e);
+            return false;
+        }
+        finally
+        {
+            if (info is not null) _retired.Withdraw([info.Id]);
+            memtable.Release();
+        }
+    }
+
+    private void Finished(Exception? error)
+    {
+        lock (_progress)
+        {
+            _error = error;
+            Monitor.PulseAll(_progress);
+        }
+
+        _room.Changed(error);
+    }
+}
