@@ -1,7 +1,8 @@
 # What binds to what: paths, repositories, backups, durations; and what must never bind.
 BeforeDiscovery {
-    $script:commands = 'Backup-HestiaIndex', 'Close-HestiaIndex', 'Get-HestiaBackup', 'Get-HestiaEntry', 'Get-HestiaIndex', 'Get-HestiaWalRecord', 'Invoke-HestiaFlush',
-    'New-HestiaRepository', 'Open-HestiaIndex', 'Optimize-HestiaIndex', 'Remove-HestiaEntry', 'Repair-HestiaIndex', 'Restore-HestiaIndex', 'Set-HestiaEntry',
+    $script:commands = 'Backup-HestiaIndex', 'Close-HestiaIndex', 'Get-HestiaBackup', 'Get-HestiaEntry', 'Get-HestiaIndex',
+    'Get-HestiaWalRecord', 'Invoke-HestiaFlush', 'New-HestiaRepository', 'Open-HestiaIndex', 'Optimize-HestiaIndex',
+    'Remove-HestiaEntry', 'Repair-HestiaIndex', 'Restore-HestiaIndex', 'Set-HestiaEntry',
     'Test-HestiaBackup', 'Test-HestiaIndex', 'Test-HestiaWal'
 }
 BeforeAll {
@@ -26,16 +27,18 @@ Describe 'Parameters of <_>' -ForEach $commands {
 
     It 'types -Index as a session and -Repository, -BackupId as text' {
         $parameters = (Get-Command $_).Parameters
-        if ($parameters.ContainsKey('Index')) { $parameters['Index'].ParameterType.FullName | Should -Match '^HestiaPS\.IndexSession(\[\])?$' }
-        if ($parameters.ContainsKey('Repository')) { $parameters['Repository'].ParameterType | Should -Be ([string]) }
-        if ($parameters.ContainsKey('BackupId')) { $parameters['BackupId'].ParameterType.FullName | Should -Match '^System\.String(\[\])?$' }
+        $expected = @{ Index = '^HestiaPS\.IndexSession(\[\])?$'; Repository = '^System\.String$'; BackupId = '^System\.String(\[\])?$' }
+        foreach ($name in $expected.Keys | Where-Object { $parameters.ContainsKey($_) }) {
+            $parameters[$name].ParameterType.FullName | Should -Match $expected[$name]
+        }
     }
 
     It 'says what it emits, and each type has a default view' {
         $types = (Get-Command $_).OutputType.Type
         $types.Count | Should -BeGreaterThan 0
         foreach ($type in $types | Where-Object { $_ -and $_.Namespace -eq 'HestiaPS' }) {
-            Get-FormatData -TypeName $type.FullName -PowerShellVersion $PSVersionTable.PSVersion | Should -Not -BeNullOrEmpty -Because $type.FullName
+            Get-FormatData -TypeName $type.FullName -PowerShellVersion $PSVersionTable.PSVersion |
+                Should -Not -BeNullOrEmpty -Because $type.FullName
         }
     }
 }
@@ -59,10 +62,14 @@ Describe 'Restore-HestiaIndex' {
         $backup = Backup-HestiaIndex -Index $ix -Repository $repository
         Close-HestiaIndex $ix
         $before = Get-FolderState $ix.Path
-        $make = "[pscustomobject]@{ BackupId = '$($backup.BackupId)'; Repository = '$repository'; Path = '$($ix.Path)'; LiteralPath = '$($ix.Path)'; PSPath = '$($ix.Path)' }"
-        $child = Invoke-Child "try { $make | Restore-HestiaIndex -Force } catch { `$_.FullyQualifiedErrorId }" # asks for -Path where somebody could answer
+        # Where somebody could answer, this would ask for -Path.
+        $child = Invoke-Child "
+            `$piped = [pscustomobject]@{ BackupId = '$($backup.BackupId)'; Repository = '$repository'; Path = '$($ix.Path)' }
+            `$piped | Add-Member LiteralPath '$($ix.Path)'
+            `$piped | Add-Member PSPath '$($ix.Path)'
+            try { `$piped | Restore-HestiaIndex -Force } catch { `$_.FullyQualifiedErrorId }"
         $child.Output | Should -BeLike 'MissingMandatoryParameter,*'
-        $piped = [pscustomobject]@{ BackupId = $backup.BackupId; Repository = $repository; Path = $ix.Path; LiteralPath = $ix.Path; PSPath = $ix.Path; Index = 'orders' }
+        $piped = [pscustomobject]@{ BackupId = $backup.BackupId; Repository = $repository; Path = $ix.Path; PSPath = $ix.Path }
         Get-FolderState $ix.Path | Should -Be $before
         ($piped | Restore-HestiaIndex -Path (New-TestPath elsewhere)).Entries | Should -Be 5
         Get-FolderState $ix.Path | Should -Be $before
@@ -97,7 +104,7 @@ Describe 'Paths' {
         $path = New-ClosedIndex
         $null = New-PSDrive -Name hestia -PSProvider FileSystem -Root (Split-Path $path) -Scope Global
         try { (Test-HestiaIndex -Path hestia:/orders).Path | Should -Be $path } finally { Remove-PSDrive hestia }
-        $null = Assert-Failure { Test-HestiaIndex -Path Env:/PATH } NotAFileSystemPath -Names FileSystem, Env
+        $null = Assert-Failure { Test-HestiaIndex -Path Env:/PATH } NotAFileSystemPath -Names 'Env:/PATH'
     }
 
     It 'takes what a restore or a test emitted by its Path' {
@@ -131,7 +138,8 @@ Describe 'Repositories' {
         (Get-HestiaBackup -Repository (Get-Item $path)).IndexName | Should -Be orders
         Push-Location (Split-Path $path)
         try { (Get-HestiaBackup -Repository ./backups).IndexName | Should -Be orders } finally { Pop-Location }
-        $copy = [System.Management.Automation.PSSerializer]::Deserialize([System.Management.Automation.PSSerializer]::Serialize($repository))
+        $text = [System.Management.Automation.PSSerializer]::Serialize($repository)
+        $copy = [System.Management.Automation.PSSerializer]::Deserialize($text)
         (Get-HestiaBackup -Repository $copy).IndexName | Should -Be orders
     }
 
@@ -220,7 +228,8 @@ Describe 'Public types' {
             $types = @($command.Parameters.Values.ParameterType) + @($command.OutputType.Type) | Where-Object { $_ }
             foreach ($type in $types) {
                 $element = if ($type.IsArray) { $type.GetElementType() } else { $type }
-                [System.Runtime.Loader.AssemblyLoadContext]::GetLoadContext($element.Assembly) | Should -Be $default -Because "$($command.Name): $element"
+                [System.Runtime.Loader.AssemblyLoadContext]::GetLoadContext($element.Assembly) |
+                    Should -Be $default -Because "$($command.Name): $element"
             }
         }
     }
