@@ -5,7 +5,7 @@
     Author               = 'HestiaPS maintainers'
     CompanyName          = 'HestiaPS maintainers'
     Copyright            = '(c) HestiaPS maintainers. MIT License.'
-    Description          = 'An embedded, ordered key-value index whose backup, restore, verification and repair are first-class: open, fill, flush, back up, lose, restore and repair it from PowerShell.'
+    Description          = 'An embedded, ordered key-value index whose backup, restore, verification and repair are first-class.'
 
     PowerShellVersion    = '7.4'
     CompatiblePSEditions = @('Core')
@@ -39,7 +39,8 @@
 
     PrivateData          = @{
         PSData = @{
-            Tags       = @('Backup', 'Restore', 'KeyValue', 'Index', 'LSM', 'Database', 'Storage', 'WAL', 'PSEdition_Core', 'Windows', 'Linux', 'MacOS')
+            Tags       = @('Backup', 'Restore', 'KeyValue', 'Index', 'LSM', 'Database', 'Storage', 'WAL',
+                'PSEdition_Core', 'Windows', 'Linux', 'MacOS')
             LicenseUri = 'https://github.com/hestiaps/hestiaps/blob/main/LICENSE'
             ProjectUri = 'https://github.com/hestiaps/hestiaps'
         }

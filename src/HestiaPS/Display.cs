@@ -36,7 +36,8 @@ public static class Display
         var d => $"{(int)d.TotalDays} d {d.Hours} h",
     };
 
-    /// <summary>A key or value in one line: text as it is, bytes as 0x…, long ones shortened to <paramref name="maxLength"/> characters.</summary>
+    /// <summary>A key or value in one line: text as it is, bytes as 0x…, long ones shortened to
+    /// <paramref name="maxLength"/> characters.</summary>
     public static string Data(object? data, int maxLength)
     {
         var text = data switch
@@ -52,6 +53,10 @@ public static class Display
 
     internal static string Count(long count, string singular, string plural) =>
         count.ToString("N0", CultureInfo.InvariantCulture) + " " + (count == 1 ? singular : plural);
+
+    /// <summary>Writes that a flush has yet to put into segments.</summary>
+    internal static string Unflushed(Hestia.Core.HestiaIndex index) =>
+        Count(Math.Max(0, (long)(index.LastLsn.Value - index.Checkpoint.Value)), "write", "writes");
 
     internal static string Segments(long count) => Count(count, "segment", "segments");
 }

@@ -4,7 +4,8 @@ using System.Management.Automation;
 namespace HestiaPS;
 
 /// <summary>
-/// Takes a TimeSpan, '00:00:05', or a number with its unit: '7d', '12h', '30m', '45s', '500ms'. A bare number is refused, because PowerShell
+/// Takes a TimeSpan, '00:00:05', or a number with its unit: '7d', '12h', '30m', '45s', '500ms'. A bare number is refused, because
+/// PowerShell
 /// would take 30 as 3 microseconds.
 /// </summary>
 [AttributeUsage(AttributeTargets.Property | AttributeTargets.Field)]
@@ -34,7 +35,8 @@ public sealed class DurationTransformationAttribute : ArgumentTransformationAttr
             "ms" => TimeSpan.TicksPerMillisecond,
             _ => 0,
         };
-        if (unit == 0 || !double.TryParse(digits, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)) return false;
+        if (unit == 0 || !double.TryParse(digits, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number))
+            return false;
         var ticks = number * unit;
         if (ticks >= long.MaxValue) return false;
         duration = TimeSpan.FromTicks((long)ticks);

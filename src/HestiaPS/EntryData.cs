@@ -60,5 +60,6 @@ internal static class EntryData
     };
 
     private static HestiaException NotData(object plain) => new(
-        HestiaErrorCode.EncodingMismatch, $"A {plain.GetType().Name} is not text, a number, a GUID or bytes.", action: "Convert it to what should be stored.");
+        HestiaErrorCode.EncodingMismatch, $"A {plain.GetType().Name} is not text, a number, a GUID or bytes.",
+            action: "Convert it to what should be stored.");
 }

@@ -5,7 +5,8 @@ namespace HestiaPS;
 
 /// <summary>
 /// A cmdlet that gathers operations from the pipeline into batches and commits each as one. What was not committed when the pipeline is
-/// stopped from above (Ctrl+C, an error upstream, Select-Object -First) is dropped: EndProcessing, which commits the rest, does not run then.
+/// stopped from above (Ctrl+C, an error upstream, Select-Object -First) is dropped: EndProcessing,
+/// which commits the rest, does not run then.
 /// </summary>
 public abstract class EntryWriteCmdlet : HestiaCmdlet
 {
@@ -45,7 +46,8 @@ public abstract class EntryWriteCmdlet : HestiaCmdlet
         if (Index.IsReadOnly)
         {
             ThrowTerminatingError(Failures.ToErrorRecord(new HestiaException(
-                HestiaErrorCode.IndexReadOnly, $"The index '{Index.Path}' was opened read-only.", Index.Path, "Open it without -ReadOnly to write.")));
+                HestiaErrorCode.IndexReadOnly, $"The index '{Index.Path}' was opened read-only.", Index.Path,
+                    "Open it without -ReadOnly to write.")));
         }
 
         _whatIf = IsWhatIf;

@@ -9,6 +9,10 @@ internal static class Failures
     private const int NoSpaceOnUnix = 28;
     private const int NoSpaceOnWindows = unchecked((int)0x80070070);
 
+    /// <summary>PowerShell shows the recommended action with an error since 7.5.</summary>
+    private static readonly bool HostShowsAction =
+        typeof(PSObject).Assembly.GetName().Version is { } version && version >= new Version(7, 5);
+
     public static ErrorRecord ToErrorRecord(Exception failure, object? target = null)
     {
         failure = Unwrap(failure);
@@ -31,9 +35,12 @@ internal static class Failures
     {
         var (code, action) = failure switch
         {
-            UnauthorizedAccessException => (HestiaErrorCode.AccessDenied, "Run as a user that may read and write there, or correct the permissions."),
-            FileNotFoundException or DirectoryNotFoundException or System.IO.DriveNotFoundException => (HestiaErrorCode.PathNotFound, "Check the path."),
-            IOException { HResult: NoSpaceOnUnix or NoSpaceOnWindows } => (HestiaErrorCode.DiskFull, "Free space on that file system, then try again."),
+            UnauthorizedAccessException =>
+                (HestiaErrorCode.AccessDenied, "Run as a user that may read and write there, or correct the permissions."),
+            FileNotFoundException or DirectoryNotFoundException or System.IO.DriveNotFoundException =>
+                (HestiaErrorCode.PathNotFound, "Check the path."),
+            IOException { HResult: NoSpaceOnUnix or NoSpaceOnWindows } =>
+                (HestiaErrorCode.DiskFull, "Free space on that file system, then try again."),
             IOException => (HestiaErrorCode.IoError, "Check the device and the system log, then try again."),
             InvalidDataException => (HestiaErrorCode.ObjectDamaged, "Check the files with Test-HestiaIndex or Test-HestiaBackup."),
             OutOfMemoryException => (HestiaErrorCode.IoError, "Give the process more memory, or smaller caches."),
@@ -45,13 +52,19 @@ internal static class Failures
     private static ErrorRecord Record(Exception failure, string errorId, ErrorCategory category, object? target, string? action)
     {
         var record = new ErrorRecord(failure, errorId, category, target);
-        if (action is not null) record.ErrorDetails = new ErrorDetails(failure.Message) { RecommendedAction = action };
+        if (action is not null) record.ErrorDetails = new ErrorDetails(MessageFor(failure.Message, action)) { RecommendedAction = action };
         return record;
     }
 
+    /// <summary>The way out ends the exception's message; a host that shows RecommendedAction itself should not show it twice.</summary>
+    private static string MessageFor(string message, string action) =>
+        HostShowsAction && message.EndsWith(action, StringComparison.Ordinal) && message.Length > action.Length
+            ? message[..^action.Length].TrimEnd() : message;
+
     private static ErrorCategory CategoryOf(HestiaErrorCode code) => code switch
     {
-        HestiaErrorCode.PathNotFound or HestiaErrorCode.RepositoryNotFound or HestiaErrorCode.BackupNotFound or HestiaErrorCode.ObjectMissing
+        HestiaErrorCode.PathNotFound or HestiaErrorCode.RepositoryNotFound or HestiaErrorCode.BackupNotFound
+            or HestiaErrorCode.ObjectMissing
             or HestiaErrorCode.SegmentMissing or HestiaErrorCode.ManifestMissing => ErrorCategory.ObjectNotFound,
         HestiaErrorCode.NotAnIndex or HestiaErrorCode.KeyEmpty or HestiaErrorCode.KeyTooLong or HestiaErrorCode.ValueTooLarge
             or HestiaErrorCode.BatchTooLarge or HestiaErrorCode.InvalidOption => ErrorCategory.InvalidArgument,

@@ -39,7 +39,8 @@ public abstract class HestiaCmdlet : PSCmdlet, IDisposable
         var token = _stop.Token;
         var view = new ProgressView(activity);
         var task = Task.Factory.StartNew(
-            () => work(view, token), CancellationToken.None, TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach, TaskScheduler.Default);
+            () => work(view, token), CancellationToken.None,
+                TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach, TaskScheduler.Default);
         try
         {
             view.ShowUntilDone(task, WriteProgress);
@@ -101,7 +102,8 @@ public abstract class HestiaCmdlet : PSCmdlet, IDisposable
     }
 
     /// <summary>
-    /// Whether the message of ShouldProcess will be read (-WhatIf, -Confirm or their preferences), so that its numbers are worth working out.
+    /// Whether the message of ShouldProcess will be read (-WhatIf, -Confirm or their preferences), so
+    /// that its numbers are worth working out.
     /// </summary>
     private protected bool WillExplain(ConfirmImpact impact) => IsWhatIf || WillAsk(impact);
 
@@ -131,10 +133,12 @@ public abstract class HestiaCmdlet : PSCmdlet, IDisposable
         {
             resolved = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out provider, out _);
         }
-        catch (Exception e) when (e is System.Management.Automation.DriveNotFoundException or ProviderNotFoundException or ItemNotFoundException
+        catch (Exception e) when (e is System.Management.Automation.DriveNotFoundException or ProviderNotFoundException
+            or ItemNotFoundException
             or NotSupportedException or ProviderInvocationException)
         {
-            throw new HestiaException(HestiaErrorCode.PathNotFound, $"'{path}' cannot be resolved: {e.Message}", path, "Check the path.", e);
+            throw new HestiaException(HestiaErrorCode.PathNotFound, $"'{path}' cannot be resolved: {e.Message}",
+                path, "Check the path.", e);
         }
 
         return RequireFileSystem(path, provider, resolved);
@@ -153,7 +157,8 @@ public abstract class HestiaCmdlet : PSCmdlet, IDisposable
                 return resolved;
             }
         }
-        catch (Exception e) when (e is ItemNotFoundException or System.Management.Automation.DriveNotFoundException or ProviderNotFoundException
+        catch (Exception e) when (e is ItemNotFoundException or System.Management.Automation.DriveNotFoundException
+            or ProviderNotFoundException
             or WildcardPatternException)
         {
             // Falls through to the literal path below, whose failure names it.
@@ -162,7 +167,8 @@ public abstract class HestiaCmdlet : PSCmdlet, IDisposable
         var literal = ResolveOne(path);
         if (Directory.Exists(literal) || File.Exists(literal)) return [literal];
         throw new HestiaException(
-            HestiaErrorCode.PathNotFound, $"Nothing matches '{path}'.", path, "Check the pattern, or use -LiteralPath for a path that holds wildcard characters.");
+            HestiaErrorCode.PathNotFound, $"Nothing matches '{path}'.", path,
+                "Check the pattern, or use -LiteralPath for a path that holds wildcard characters.");
     }
 
     /// <summary>The one path that exists which -Path (wildcards allowed) or -LiteralPath stands for.</summary>
@@ -173,7 +179,8 @@ public abstract class HestiaCmdlet : PSCmdlet, IDisposable
         return resolved.Count == 1
             ? resolved[0]
             : throw new HestiaCommandException(
-                CommandErrors.PathAmbiguous, ErrorCategory.InvalidArgument, $"'{path}' stands for {resolved.Count:N0} paths; one is wanted.", path, "Name one of them.");
+                CommandErrors.PathAmbiguous, ErrorCategory.InvalidArgument,
+                    $"'{path}' stands for {resolved.Count:N0} paths; one is wanted.", path, "Name one of them.");
     }
 
     internal static bool IsUrl(string path) => path.Contains("://", StringComparison.Ordinal);
@@ -182,6 +189,7 @@ public abstract class HestiaCmdlet : PSCmdlet, IDisposable
         string.Equals(provider.Name, "FileSystem", StringComparison.OrdinalIgnoreCase)
             ? resolved
             : throw new HestiaCommandException(
-                CommandErrors.NotAFileSystemPath, ErrorCategory.InvalidArgument, $"'{path}' is on the provider {provider.Name}, not on a file system.", path,
+                CommandErrors.NotAFileSystemPath, ErrorCategory.InvalidArgument,
+                    $"'{path}' is on the provider {provider.Name}, not on a file system.", path,
                 "Give the path of a directory.");
 }

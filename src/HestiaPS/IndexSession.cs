@@ -68,7 +68,8 @@ public sealed class IndexSession : IDisposable
     /// <summary>LSN up to which segments hold everything.</summary>
     public ulong Checkpoint => _final is { } final ? final.Checkpoint : _index!.Checkpoint.Value;
 
-    /// <summary>LSN of the last batch that Set- and Remove-HestiaEntry committed through this session; 0 before the first. Readable after a stop.</summary>
+    /// <summary>LSN of the last batch that Set- and Remove-HestiaEntry committed through this
+    /// session; 0 before the first. Readable after a stop.</summary>
     public ulong LastCommittedLsn => Volatile.Read(ref _lastCommittedLsn);
 
     /// <summary>When it was opened (UTC).</summary>

@@ -18,7 +18,8 @@ public abstract class IndexTargetCmdlet : HestiaCmdlet
     public IndexSession[] Index { get; set; } = [];
 
     /// <summary>Directories of indexes; wildcards are resolved. An index that this process has open is used as it is.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true, ParameterSetName = PathSet)]
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
+        ParameterSetName = PathSet)]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
     public string[] Path { get; set; } = [];
@@ -50,7 +51,8 @@ public abstract class IndexTargetCmdlet : HestiaCmdlet
     private protected abstract void ProcessTarget(IndexTarget target);
 
     /// <summary>Uses the session's index, or opens the closed one for the time of the work.</summary>
-    private protected static T WithIndex<T>(IndexTarget target, bool readOnly, Func<HestiaIndex, T> work, CancellationToken cancellationToken)
+    private protected static T WithIndex<T>(IndexTarget target, bool readOnly, Func<HestiaIndex, T> work,
+        CancellationToken cancellationToken)
     {
         if (target.Session is { } session) return work(session.Engine);
         using var index = HestiaIndex.Open(target.Path, new IndexOptions { ReadOnly = readOnly }, cancellationToken);
@@ -72,7 +74,8 @@ internal readonly record struct IndexTarget(IndexSession? Session, string Path)
     public (DataEncoding Keys, DataEncoding Values) Encodings()
     {
         if (Session is { } session) return (session.KeyEncoding, session.ValueEncoding);
-        return SettingsNear(Path) is { } settings ? (settings.KeyEncoding, settings.ValueEncoding) : (DataEncoding.Bytes, DataEncoding.Bytes);
+        return SettingsNear(Path) is { } settings ? (settings.KeyEncoding, settings.ValueEncoding)
+            : (DataEncoding.Bytes, DataEncoding.Bytes);
     }
 
     /// <summary>The settings of the index a path is in: the index itself, its wal directory, or one file there.</summary>

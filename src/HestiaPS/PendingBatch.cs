@@ -60,7 +60,8 @@ internal sealed class PendingBatch : IDisposable
             else
             {
                 _batch.Put(key, value);
-                _entries?.Add(new IndexEntry(DataEncoder.Decode(_session.KeyEncoding, key), DataEncoder.Decode(_session.ValueEncoding, value), 0));
+                _entries?.Add(new IndexEntry(DataEncoder.Decode(_session.KeyEncoding, key),
+                    DataEncoder.Decode(_session.ValueEncoding, value), 0));
             }
 
             if (_batch.Count == 1) _clock?.Change(_interval, Timeout.InfiniteTimeSpan);

@@ -2,7 +2,8 @@ using System.Management.Automation;
 
 namespace HestiaPS;
 
-/// <summary>Lets -Repository take what New-HestiaRepository returns (live or deserialized) and directories besides paths and URLs.</summary>
+/// <summary>Lets -Repository take what New-HestiaRepository returns (live or deserialized) and
+/// directories besides paths and URLs.</summary>
 [AttributeUsage(AttributeTargets.Property | AttributeTargets.Field)]
 public sealed class RepositoryTransformationAttribute : ArgumentTransformationAttribute
 {
@@ -16,7 +17,8 @@ public sealed class RepositoryTransformationAttribute : ArgumentTransformationAt
         {
             RepositoryInfo repository => repository.Location,
             DirectoryInfo directory => directory.FullName,
-            PSCustomObject when wrapped!.TypeNames.Contains(Deserialized) => wrapped.Properties[nameof(RepositoryInfo.Location)]?.Value ?? inputData,
+            PSCustomObject when wrapped!.TypeNames.Contains(Deserialized) =>
+                wrapped.Properties[nameof(RepositoryInfo.Location)]?.Value ?? inputData,
             _ => inputData,
         };
     }

@@ -3,7 +3,8 @@ using Hestia.Core;
 
 namespace HestiaPS;
 
-/// <summary>The open sessions of this process, and what closes them when nobody else does: SIGTERM, SIGHUP and the end of the process.</summary>
+/// <summary>The open sessions of this process, and what closes them when nobody else does:
+/// SIGTERM, SIGHUP and the end of the process.</summary>
 internal static class SessionRegistry
 {
     private static readonly List<IndexSession> Sessions = [];
@@ -61,7 +62,8 @@ internal static class SessionRegistry
         }
     }
 
-    /// <summary>Once per process, with the first session: removing the module from one runspace must not unhook what others rely on.</summary>
+    /// <summary>Once per process, with the first session: removing the module from one runspace
+    /// must not unhook what others rely on.</summary>
     private static void HookProcessEnd()
     {
         if (_signals is not null) return;

@@ -1,7 +1,8 @@
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'Backup-HestiaIndex' {
+    AfterEach { Close-TestSession }
+
     BeforeEach {
         $repository = New-TestPath backups
         $null = New-HestiaRepository -Path $repository
@@ -58,7 +59,9 @@ Describe 'Backup-HestiaIndex' {
     It 'never creates a repository' {
         $ix = New-TestIndex -Count 1
         $missing = New-TestPath unmounted
-        $null = Assert-Failure { Backup-HestiaIndex -Index $ix -Repository $missing } RepositoryNotFound -Names $missing -Category ObjectNotFound
+        $null = Assert-Failure {
+            Backup-HestiaIndex -Index $ix -Repository $missing
+        } RepositoryNotFound -Names $missing -Category ObjectNotFound
         Test-Path -LiteralPath $missing | Should -BeFalse
         $empty = New-TestPath mountpoint
         $null = New-Item -ItemType Directory $empty
@@ -68,7 +71,8 @@ Describe 'Backup-HestiaIndex' {
 
     It 'goes on past an index that cannot be backed up' {
         $good = New-ClosedIndex
-        $reports = Backup-HestiaIndex -Path (Join-Path $TestDrive nowhere), $good -Repository $repository -ErrorVariable errors -ErrorAction SilentlyContinue
+        $paths = (Join-Path $TestDrive nowhere), $good
+        $reports = Backup-HestiaIndex -Path $paths -Repository $repository -ErrorVariable errors -ErrorAction SilentlyContinue
         @($reports).Count | Should -Be 1
         $reports.SourcePath | Should -Be $good
         $errors[0].FullyQualifiedErrorId | Should -BeLike 'PathNotFound,*'
@@ -80,7 +84,8 @@ Describe 'Backup-HestiaIndex' {
         $null = $shell.AddScript({
                 param($module, $ix)
                 Import-Module $module
-                & { foreach ($i in 1..1000000) { [pscustomobject]@{ Key = 'w{0:d9}' -f $i; Value = $i } } } | Set-HestiaEntry -Index $ix -BatchSize 10
+                & { foreach ($i in 1..1000000) { [pscustomobject]@{ Key = 'w{0:d9}' -f $i; Value = $i } } } |
+                    Set-HestiaEntry -Index $ix -BatchSize 10
             }).AddArgument($ModulePath).AddArgument($ix)
         $null = $shell.BeginInvoke()
         while ($ix.LastCommittedLsn -lt 600) { Start-Sleep -Milliseconds 5 }

@@ -4,10 +4,12 @@ BeforeDiscovery {
     $script:otherUser = $linuxRoot -and (Get-Command setpriv -ErrorAction Ignore)
 }
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'A path that is missing' {
-    It 'is PathNotFound in <_>' -ForEach 'Open-HestiaIndex', 'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex', 'Test-HestiaWal', 'Get-HestiaWalRecord', 'Optimize-HestiaIndex', 'Invoke-HestiaFlush' {
+    AfterEach { Close-TestSession }
+
+    It 'is PathNotFound in <_>' -ForEach 'Open-HestiaIndex', 'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex',
+    'Test-HestiaWal', 'Get-HestiaWalRecord', 'Optimize-HestiaIndex', 'Invoke-HestiaFlush' {
         $command = $_
         $path = New-TestPath missing
         $record = Assert-Failure { & $command -Path $path } PathNotFound -Names $path -Category ObjectNotFound
@@ -24,13 +26,18 @@ Describe 'A path that is missing' {
     It 'is RepositoryNotFound for a repository' {
         $path = New-TestPath missing
         $null = Assert-Failure { Get-HestiaBackup -Repository $path } RepositoryNotFound -Names $path
-        $null = Assert-Failure { Restore-HestiaIndex -Repository $path -BackupId bk-x -Path (New-TestPath target) } RepositoryNotFound -Names $path
+        $null = Assert-Failure {
+            Restore-HestiaIndex -Repository $path -BackupId bk-x -Path (New-TestPath target)
+        } RepositoryNotFound -Names $path
         Test-Path -LiteralPath $path | Should -BeFalse
     }
 }
 
 Describe 'A path of the wrong type' {
-    It 'a file is NotAnIndex in <_>' -ForEach 'Open-HestiaIndex', 'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex', 'Optimize-HestiaIndex' {
+    AfterEach { Close-TestSession }
+
+    It 'a file is NotAnIndex in <_>' -ForEach 'Open-HestiaIndex',
+    'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex', 'Optimize-HestiaIndex' {
         $command = $_
         $path = New-TestPath file.txt
         Set-Content -LiteralPath $path hello
@@ -39,7 +46,8 @@ Describe 'A path of the wrong type' {
         Get-FolderState (Split-Path $path) | Should -Be $before
     }
 
-    It 'a folder that is no index is NotAnIndex in <_>' -ForEach 'Open-HestiaIndex', 'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex', 'Optimize-HestiaIndex' {
+    It 'a folder that is no index is NotAnIndex in <_>' -ForEach 'Open-HestiaIndex',
+    'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex', 'Optimize-HestiaIndex' {
         $command = $_
         $path = New-TestPath folder
         $null = New-Item -ItemType Directory $path
@@ -59,7 +67,9 @@ Describe 'A path of the wrong type' {
         $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
         $null = Backup-HestiaIndex -Path (New-ClosedIndex) -Repository $repository
         $null = Assert-Failure { Get-HestiaBackup -Repository $repository | Restore-HestiaIndex -Path $path } TargetNotEmpty -Names $path
-        $null = Assert-Failure { Get-HestiaBackup -Repository $repository | Restore-HestiaIndex -Path $path -Force } TargetNotEmpty -Names $path
+        $null = Assert-Failure {
+            Get-HestiaBackup -Repository $repository | Restore-HestiaIndex -Path $path -Force
+        } TargetNotEmpty -Names $path
         Get-FolderState $path | Should -Be $before
     }
 
@@ -72,16 +82,22 @@ Describe 'A path of the wrong type' {
 }
 
 Describe 'An index in use by another process' {
+    AfterEach { Close-TestSession }
+
     It 'is IndexInUse and names pid, host and since' {
         $path = New-TestPath
-        $child = Start-Child "`$ix = Open-HestiaIndex -Path '$path' -Create; Set-HestiaEntry -Index `$ix -Key a -Value 1; 'open'; Start-Sleep 60"
+        $child = Start-Child "`$ix = Open-HestiaIndex -Path '$path' -Create
+            Set-HestiaEntry -Index `$ix -Key a -Value 1
+            'open'; Start-Sleep 60"
         try {
             $null = Wait-Output $child open
             $before = Get-FolderState $path
             $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
-            foreach ($try in { Open-HestiaIndex -Path $path }, { Open-HestiaIndex -Path $path -ReadOnly }, { Test-HestiaIndex -Path $path }, { Repair-HestiaIndex -Path $path },
+            $owner = "$($child.Id)", ([Environment]::MachineName), ([datetime]::UtcNow.ToString('yyyy-MM-dd'))
+            foreach ($try in { Open-HestiaIndex -Path $path }, { Open-HestiaIndex -Path $path -ReadOnly },
+                { Test-HestiaIndex -Path $path }, { Repair-HestiaIndex -Path $path },
                 { Optimize-HestiaIndex -Path $path }, { Backup-HestiaIndex -Path $path -Repository $repository }) {
-                $null = Assert-Failure $try IndexInUse -Names $path, "$($child.Id)", ([Environment]::MachineName), ([datetime]::UtcNow.ToString('yyyy-MM-dd')) -Category ResourceBusy
+                $null = Assert-Failure $try IndexInUse -Names (@($path) + $owner) -Category ResourceBusy
             }
             $info = Get-HestiaIndex -Path $path
             $info.InUse | Should -BeTrue
@@ -97,6 +113,8 @@ Describe 'An index in use by another process' {
 }
 
 Describe 'A folder that may not be written' {
+    AfterEach { Close-TestSession }
+
     It 'is AccessDenied for an index and a repository there' -Skip:(-not ($otherUser -or (-not $linuxRoot -and -not $IsWindows))) {
         $path = New-ClosedIndex
         $folder = Split-Path $path
@@ -104,7 +122,8 @@ Describe 'A folder that may not be written' {
         $null = Backup-HestiaIndex -Path $path -Repository $repository
         $readable = "try { Import-Module '$ModulePath' -ErrorAction Stop } catch { 'UNREADABLE'; exit }"
         $script = "$readable
-            foreach (`$try in { Open-HestiaIndex -Path '$path' -ErrorAction Stop }, { Open-HestiaIndex -Path '$folder/new' -Create -ErrorAction Stop },
+            foreach (`$try in { Open-HestiaIndex -Path '$path' -ErrorAction Stop },
+                { Open-HestiaIndex -Path '$folder/new' -Create -ErrorAction Stop },
                 { Backup-HestiaIndex -Path '$path' -Repository '$repository' -ErrorAction Stop },
                 { Get-HestiaBackup -Repository '$repository' | Restore-HestiaIndex -Path '$folder/restored' -ErrorAction Stop }) {
                 try { `$null = & `$try; 'no error' } catch { '{0}|{1}' -f `$_.FullyQualifiedErrorId.Split(',')[0], `$_.Exception.Message }
@@ -115,12 +134,16 @@ Describe 'A folder that may not be written' {
         $before = Get-FolderState $folder
         try {
             $prefix = if ($otherUser) { 'setpriv', '--reuid=65534', '--regid=65534', '--clear-groups' } else { @() }
-            $process = Start-Child -NoImport -Prefix $prefix -Script $script -Environment @{ HOME = '/tmp'; XDG_CACHE_HOME = '/tmp/none'; POWERSHELL_TELEMETRY_OPTOUT = '1' }
+            $elsewhere = @{ HOME = '/tmp'; XDG_CACHE_HOME = '/tmp/none'; POWERSHELL_TELEMETRY_OPTOUT = '1' }
+            $process = Start-Child -NoImport -Prefix $prefix -Script $script -Environment $elsewhere
             $child = Wait-Child $process
         } finally {
             & chmod -R u+w (Split-Path $path) (Split-Path $repository)
         }
-        if ($child.Output -like '*UNREADABLE*' -or -not $child.Output) { Set-ItResult -Skipped -Because "another user cannot read the module: $($child.Error)"; return }
+        if ($child.Output -like '*UNREADABLE*' -or -not $child.Output) {
+            Set-ItResult -Skipped -Because "another user cannot read the module: $($child.Error)"
+            return
+        }
         $lines = $child.Output.Split("`n").Trim()
         $lines.Count | Should -Be 4
         foreach ($line in $lines) { $line | Should -BeLike 'AccessDenied|*permission*' }
@@ -130,6 +153,8 @@ Describe 'A folder that may not be written' {
 }
 
 Describe 'A full disk' {
+    AfterEach { Close-TestSession }
+
     BeforeAll {
         $mounted = $false
         if ($IsLinux -and (& id -u) -eq '0') {
@@ -193,7 +218,10 @@ Describe 'A full disk' {
 }
 
 Describe 'A newer format' {
-    It 'is FormatTooNew in <_>, and nothing changes' -ForEach 'Open-HestiaIndex', 'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex' {
+    AfterEach { Close-TestSession }
+
+    It 'is FormatTooNew in <_>, and nothing changes' -ForEach 'Open-HestiaIndex',
+    'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex' {
         $command = $_
         $path = New-ClosedIndex
         $settings = Join-Path $path index.json
@@ -206,6 +234,8 @@ Describe 'A newer format' {
 }
 
 Describe 'Keys and values' {
+    AfterEach { Close-TestSession }
+
     BeforeEach { $ix = New-TestIndex -Count 3 }
 
     It 'an empty key is KeyEmpty' {
@@ -219,7 +249,9 @@ Describe 'Keys and values' {
         $longest = 'x' * 65535
         Set-HestiaEntry -Index $ix -Key $longest -Value ok
         (Get-HestiaEntry -Index $ix -Key $longest).Value | Should -Be ok
-        $null = Assert-Failure { Set-HestiaEntry -Index $ix -Key ($longest + 'x') -Value x } KeyTooLong -Names '65,535' -Category InvalidArgument
+        $null = Assert-Failure {
+            Set-HestiaEntry -Index $ix -Key ($longest + 'x') -Value x
+        } KeyTooLong -Names '65,535' -Category InvalidArgument
         $ix.LastLsn | Should -Be 4
     }
 
@@ -235,13 +267,17 @@ Describe 'Keys and values' {
 
     It 'what does not fit the encoding is EncodingMismatch' {
         $numbers = Open-HestiaIndex -Path (New-TestPath) -Create -KeyEncoding Int64 -ValueEncoding Guid
-        $null = Assert-Failure { Set-HestiaEntry -Index $numbers -Key abc -Value ([guid]::NewGuid()) } EncodingMismatch -Names abc -Category InvalidType
+        $null = Assert-Failure {
+            Set-HestiaEntry -Index $numbers -Key abc -Value ([guid]::NewGuid())
+        } EncodingMismatch -Names abc -Category InvalidType
         $null = Assert-Failure { Set-HestiaEntry -Index $numbers -Key 1 -Value nope } EncodingMismatch -Names nope
         $numbers.LastLsn | Should -Be 0
     }
 }
 
 Describe 'Backups and repositories' {
+    AfterEach { Close-TestSession }
+
     BeforeEach {
         $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
         $null = Backup-HestiaIndex -Path (New-ClosedIndex -Count 500) -Repository $repository
@@ -252,7 +288,9 @@ Describe 'Backups and repositories' {
         $target = New-TestPath target
         $more = if ($command -eq 'Restore-HestiaIndex') { @{ Path = $target } } else { @{} }
         $before = Get-FolderState $repository
-        $null = Assert-Failure { & $command -Repository $repository -BackupId 'bk-2020-01-01T00-00-00Z-0000' @more } BackupNotFound -Names bk-2020 -Category ObjectNotFound
+        $null = Assert-Failure {
+            & $command -Repository $repository -BackupId 'bk-2020-01-01T00-00-00Z-0000' @more
+        } BackupNotFound -Names bk-2020 -Category ObjectNotFound
         Test-Path -LiteralPath $target | Should -BeFalse
         Get-FolderState $repository | Should -Be $before
     }
@@ -269,7 +307,9 @@ Describe 'Backups and repositories' {
         [IO.File]::WriteAllBytes($object.FullName, $bytes)
         $before = Get-FolderState $repository
         $target = New-TestPath target
-        $null = Assert-Failure { Get-HestiaBackup -Repository $repository | Restore-HestiaIndex -Path $target } ObjectDamaged -Names $object.Name.Substring(0, 16) -Category InvalidData
+        $null = Assert-Failure {
+            Get-HestiaBackup -Repository $repository | Restore-HestiaIndex -Path $target
+        } ObjectDamaged -Names $object.Name.Substring(0, 16) -Category InvalidData
         Get-ChildItem -LiteralPath (Split-Path $target) -Force | Should -BeNullOrEmpty
         Get-FolderState $repository | Should -Be $before
     }
@@ -278,7 +318,9 @@ Describe 'Backups and repositories' {
         $object = Get-ChildItem (Join-Path $repository objects) -Recurse -File | Sort-Object Length | Select-Object -Last 1
         Remove-Item -LiteralPath $object.FullName -Force
         $target = New-TestPath target
-        $null = Assert-Failure { Get-HestiaBackup -Repository $repository | Restore-HestiaIndex -Path $target } ObjectMissing -Names $object.Name.Substring(0, 16)
+        $null = Assert-Failure {
+            Get-HestiaBackup -Repository $repository | Restore-HestiaIndex -Path $target
+        } ObjectMissing -Names $object.Name.Substring(0, 16)
         Get-ChildItem -LiteralPath (Split-Path $target) -Force | Should -BeNullOrEmpty
     }
 
@@ -294,12 +336,16 @@ Describe 'Backups and repositories' {
         $bytes = [IO.File]::ReadAllBytes($segment)
         $bytes[300] = $bytes[300] -bxor 1
         [IO.File]::WriteAllBytes($segment, $bytes)
-        $null = Assert-Failure { Backup-HestiaIndex -Path $path -Repository $repository } SourceDamaged -Names ([IO.Path]::GetFileNameWithoutExtension($segment).Substring(0, 16))
+        $null = Assert-Failure {
+            Backup-HestiaIndex -Path $path -Repository $repository
+        } SourceDamaged -Names ([IO.Path]::GetFileNameWithoutExtension($segment).Substring(0, 16))
         @(Get-HestiaBackup -Repository $repository).Count | Should -Be 1
     }
 }
 
 Describe 'Everything else' {
+    AfterEach { Close-TestSession }
+
     It 'a string for -Index says what is wanted' {
         $record = Get-Failure { Get-HestiaEntry -Index ./orders -Key a }
         $record.Exception | Should -BeOfType System.Management.Automation.ParameterBindingException
@@ -308,7 +354,8 @@ Describe 'Everything else' {
 
     It 'options out of range are refused before anything happens' {
         $path = New-TestPath
-        (Get-Failure { Open-HestiaIndex -Path $path -Create -MemtableBytes 1 }).FullyQualifiedErrorId | Should -BeLike 'ParameterArgumentValidationError,*'
+        $record = Get-Failure { Open-HestiaIndex -Path $path -Create -MemtableBytes 1 }
+        $record.FullyQualifiedErrorId | Should -BeLike 'ParameterArgumentValidationError,*'
         $null = Assert-Failure { Open-HestiaIndex -Path $path -Create -GroupDelay 5m } InvalidOption -Names GroupDelay
         Test-Path -LiteralPath $path | Should -BeFalse
     }

@@ -1,7 +1,8 @@
 # What binds to what: paths, repositories, backups, durations; and what must never bind.
 BeforeDiscovery {
-    $script:commands = 'Backup-HestiaIndex', 'Close-HestiaIndex', 'Get-HestiaBackup', 'Get-HestiaEntry', 'Get-HestiaIndex', 'Get-HestiaWalRecord', 'Invoke-HestiaFlush',
-    'New-HestiaRepository', 'Open-HestiaIndex', 'Optimize-HestiaIndex', 'Remove-HestiaEntry', 'Repair-HestiaIndex', 'Restore-HestiaIndex', 'Set-HestiaEntry',
+    $script:commands = 'Backup-HestiaIndex', 'Close-HestiaIndex', 'Get-HestiaBackup', 'Get-HestiaEntry', 'Get-HestiaIndex',
+    'Get-HestiaWalRecord', 'Invoke-HestiaFlush', 'New-HestiaRepository', 'Open-HestiaIndex', 'Optimize-HestiaIndex',
+    'Remove-HestiaEntry', 'Repair-HestiaIndex', 'Restore-HestiaIndex', 'Set-HestiaEntry',
     'Test-HestiaBackup', 'Test-HestiaIndex', 'Test-HestiaWal'
 }
 BeforeAll {
@@ -12,9 +13,10 @@ BeforeAll {
         (Get-Command $Command).Parameters[$Parameter].Attributes | Where-Object { $_ -is [System.Management.Automation.ParameterAttribute] }
     }
 }
-AfterEach { Close-TestSession }
 
 Describe 'Parameters of <_>' -ForEach $commands {
+    AfterEach { Close-TestSession }
+
     It 'has -LiteralPath with the alias PSPath beside -Path' {
         $parameters = (Get-Command $_).Parameters
         if ($parameters.ContainsKey('Path')) {
@@ -25,21 +27,25 @@ Describe 'Parameters of <_>' -ForEach $commands {
 
     It 'types -Index as a session and -Repository, -BackupId as text' {
         $parameters = (Get-Command $_).Parameters
-        if ($parameters.ContainsKey('Index')) { $parameters['Index'].ParameterType.FullName | Should -Match '^HestiaPS\.IndexSession(\[\])?$' }
-        if ($parameters.ContainsKey('Repository')) { $parameters['Repository'].ParameterType | Should -Be ([string]) }
-        if ($parameters.ContainsKey('BackupId')) { $parameters['BackupId'].ParameterType.FullName | Should -Match '^System\.String(\[\])?$' }
+        $expected = @{ Index = '^HestiaPS\.IndexSession(\[\])?$'; Repository = '^System\.String$'; BackupId = '^System\.String(\[\])?$' }
+        foreach ($name in $expected.Keys | Where-Object { $parameters.ContainsKey($_) }) {
+            $parameters[$name].ParameterType.FullName | Should -Match $expected[$name]
+        }
     }
 
     It 'says what it emits, and each type has a default view' {
         $types = (Get-Command $_).OutputType.Type
         $types.Count | Should -BeGreaterThan 0
         foreach ($type in $types | Where-Object { $_ -and $_.Namespace -eq 'HestiaPS' }) {
-            Get-FormatData -TypeName $type.FullName -PowerShellVersion $PSVersionTable.PSVersion | Should -Not -BeNullOrEmpty -Because $type.FullName
+            Get-FormatData -TypeName $type.FullName -PowerShellVersion $PSVersionTable.PSVersion |
+                Should -Not -BeNullOrEmpty -Because $type.FullName
         }
     }
 }
 
 Describe 'Restore-HestiaIndex' {
+    AfterEach { Close-TestSession }
+
     It 'never binds a path by property name or from the pipeline' {
         foreach ($parameter in 'Path', 'LiteralPath') {
             foreach ($attribute in Get-ParameterAttribute Restore-HestiaIndex $parameter) {
@@ -56,9 +62,14 @@ Describe 'Restore-HestiaIndex' {
         $backup = Backup-HestiaIndex -Index $ix -Repository $repository
         Close-HestiaIndex $ix
         $before = Get-FolderState $ix.Path
-        $piped = [pscustomobject]@{ BackupId = $backup.BackupId; Repository = $repository; Path = $ix.Path; LiteralPath = $ix.Path; PSPath = $ix.Path; Index = 'orders' }
-        $record = Get-Failure { $piped | Restore-HestiaIndex -Force }
-        $record.Exception | Should -BeOfType System.Management.Automation.ParameterBindingException
+        # Where somebody could answer, this would ask for -Path.
+        $child = Invoke-Child "
+            `$piped = [pscustomobject]@{ BackupId = '$($backup.BackupId)'; Repository = '$repository'; Path = '$($ix.Path)' }
+            `$piped | Add-Member LiteralPath '$($ix.Path)'
+            `$piped | Add-Member PSPath '$($ix.Path)'
+            try { `$piped | Restore-HestiaIndex -Force } catch { `$_.FullyQualifiedErrorId }"
+        $child.Output | Should -BeLike 'MissingMandatoryParameter,*'
+        $piped = [pscustomobject]@{ BackupId = $backup.BackupId; Repository = $repository; Path = $ix.Path; PSPath = $ix.Path }
         Get-FolderState $ix.Path | Should -Be $before
         ($piped | Restore-HestiaIndex -Path (New-TestPath elsewhere)).Entries | Should -Be 5
         Get-FolderState $ix.Path | Should -Be $before
@@ -74,6 +85,8 @@ Describe 'Restore-HestiaIndex' {
 }
 
 Describe 'Paths' {
+    AfterEach { Close-TestSession }
+
     It 'takes folders from the pipeline by PSPath, with wildcard characters in their names' {
         $folder = Split-Path (New-ClosedIndex -Path (New-TestPath 'a[1]'))
         $null = New-ClosedIndex -Path (Join-Path $folder 'b')
@@ -91,7 +104,7 @@ Describe 'Paths' {
         $path = New-ClosedIndex
         $null = New-PSDrive -Name hestia -PSProvider FileSystem -Root (Split-Path $path) -Scope Global
         try { (Test-HestiaIndex -Path hestia:/orders).Path | Should -Be $path } finally { Remove-PSDrive hestia }
-        $null = Assert-Failure { Test-HestiaIndex -Path Env:/PATH } NotAFileSystemPath -Names FileSystem, Env
+        $null = Assert-Failure { Test-HestiaIndex -Path Env:/PATH } NotAFileSystemPath -Names 'Env:/PATH'
     }
 
     It 'takes what a restore or a test emitted by its Path' {
@@ -109,6 +122,8 @@ Describe 'Paths' {
 }
 
 Describe 'Repositories' {
+    AfterEach { Close-TestSession }
+
     It 'passes URLs by the provider and says what is wrong with them' {
         $record = Get-Failure { Get-HestiaBackup -Repository 'nowhere://bucket/prefix' }
         $record.Exception.Message | Should -Not -BeLike '*drive*'
@@ -123,7 +138,8 @@ Describe 'Repositories' {
         (Get-HestiaBackup -Repository (Get-Item $path)).IndexName | Should -Be orders
         Push-Location (Split-Path $path)
         try { (Get-HestiaBackup -Repository ./backups).IndexName | Should -Be orders } finally { Pop-Location }
-        $copy = [System.Management.Automation.PSSerializer]::Deserialize([System.Management.Automation.PSSerializer]::Serialize($repository))
+        $text = [System.Management.Automation.PSSerializer]::Serialize($repository)
+        $copy = [System.Management.Automation.PSSerializer]::Deserialize($text)
         (Get-HestiaBackup -Repository $copy).IndexName | Should -Be orders
     }
 
@@ -141,6 +157,8 @@ Describe 'Repositories' {
 }
 
 Describe 'Durations' {
+    AfterEach { Close-TestSession }
+
     It 'takes <Text> as <Expected>' -ForEach @(
         @{ Text = '7d'; Expected = '7.00:00:00' }, @{ Text = '12h'; Expected = '12:00:00' }, @{ Text = '30m'; Expected = '00:30:00' }
         @{ Text = '45s'; Expected = '00:00:45' }, @{ Text = '500ms'; Expected = '00:00:00.5' }, @{ Text = '1.5h'; Expected = '01:30:00' }
@@ -157,6 +175,8 @@ Describe 'Durations' {
 }
 
 Describe 'Default views' {
+    AfterEach { Close-TestSession }
+
     It 'shows sizes in binary units' {
         [HestiaPS.Display]::Size(512) | Should -BeExactly '512 B'
         [HestiaPS.Display]::Size(1536) | Should -BeExactly '1.50 KiB'
@@ -200,13 +220,16 @@ Describe 'Default views' {
 }
 
 Describe 'Public types' {
+    AfterEach { Close-TestSession }
+
     It 'come from no private load context' {
         $default = [System.Runtime.Loader.AssemblyLoadContext]::Default
         foreach ($command in Get-Command -Module HestiaPS) {
             $types = @($command.Parameters.Values.ParameterType) + @($command.OutputType.Type) | Where-Object { $_ }
             foreach ($type in $types) {
                 $element = if ($type.IsArray) { $type.GetElementType() } else { $type }
-                [System.Runtime.Loader.AssemblyLoadContext]::GetLoadContext($element.Assembly) | Should -Be $default -Because "$($command.Name): $element"
+                [System.Runtime.Loader.AssemblyLoadContext]::GetLoadContext($element.Assembly) |
+                    Should -Be $default -Because "$($command.Name): $element"
             }
         }
     }

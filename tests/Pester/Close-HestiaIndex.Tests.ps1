@@ -1,7 +1,8 @@
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'Close-HestiaIndex' {
+    AfterEach { Close-TestSession }
+
     It 'closes, keeps the last LSNs readable and lets the index be opened again' {
         $session = New-TestIndex -Count 5
         Close-HestiaIndex -Index $session

@@ -1,7 +1,8 @@
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'Get-HestiaBackup' {
+    AfterEach { Close-TestSession }
+
     BeforeEach {
         $repository = New-HestiaRepository -Path (New-TestPath backups)
         $orders = New-TestIndex -Count 10
@@ -35,7 +36,9 @@ Describe 'Get-HestiaBackup' {
     }
 
     It 'says BackupNotFound rather than nothing' {
-        $null = Assert-Failure { Get-HestiaBackup -Repository $repository -BackupId bk-nope } BackupNotFound -Names bk-nope -Category ObjectNotFound
+        $null = Assert-Failure {
+            Get-HestiaBackup -Repository $repository -BackupId bk-nope
+        } BackupNotFound -Names bk-nope -Category ObjectNotFound
         $null = Assert-Failure { Get-HestiaBackup -Repository $repository -IndexName nobody -Latest } BackupNotFound -Names nobody
         Get-HestiaBackup -Repository $repository -BackupId no* | Should -BeNullOrEmpty
     }

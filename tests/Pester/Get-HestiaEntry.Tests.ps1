@@ -1,7 +1,8 @@
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'Get-HestiaEntry' {
+    AfterEach { Close-TestSession }
+
     BeforeEach {
         $ix = New-TestIndex
         'a', 'ab', 'abc', 'b', 'ba', 'c' | ForEach-Object { [pscustomobject]@{ Key = $_; Value = "v-$_" } } | Set-HestiaEntry -Index $ix

@@ -1,7 +1,8 @@
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'Get-HestiaIndex' {
+    AfterEach { Close-TestSession }
+
     It 'lists the open sessions of the process' {
         $one = New-TestIndex -Path (New-TestPath one)
         $two = New-TestIndex -Path (New-TestPath two)

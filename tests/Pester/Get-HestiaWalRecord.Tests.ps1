@@ -1,7 +1,8 @@
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'Get-HestiaWalRecord' {
+    AfterEach { Close-TestSession }
+
     BeforeEach {
         $ix = New-TestIndex
         1..10 | ForEach-Object { Set-HestiaEntry -Index $ix -Key "k$_" -Value "v$_" }
@@ -19,7 +20,7 @@ Describe 'Get-HestiaWalRecord' {
         $records[10].Operations[0].Kind | Should -Be Delete
         $records[10].Operations[0].Value | Should -BeNullOrEmpty
         $records[0].CommitTime.Offset | Should -Be ([timespan]::Zero)
-        $records.Damage | Should -BeNullOrEmpty
+        @($records | Where-Object Damage) | Should -BeNullOrEmpty
     }
 
     It 'filters by LSN, key and number' {

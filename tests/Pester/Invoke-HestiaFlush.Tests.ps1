@@ -1,7 +1,8 @@
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'Invoke-HestiaFlush' {
+    AfterEach { Close-TestSession }
+
     It 'writes segments and moves the checkpoint' {
         $ix = New-TestIndex -Count 50
         $report = Invoke-HestiaFlush -Index $ix

@@ -1,7 +1,8 @@
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'Open-HestiaIndex' {
+    AfterEach { Close-TestSession }
+
     It 'creates an index and returns a session that can be used' {
         $path = New-TestPath
         $session = Open-HestiaIndex -Path $path -Create -Durability GroupSync

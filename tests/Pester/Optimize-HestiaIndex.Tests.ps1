@@ -1,7 +1,8 @@
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'Optimize-HestiaIndex' {
+    AfterEach { Close-TestSession }
+
     BeforeEach {
         $ix = New-TestIndex
         foreach ($round in 1..3) {

@@ -1,7 +1,8 @@
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'Remove-HestiaEntry' {
+    AfterEach { Close-TestSession }
+
     BeforeEach { $ix = New-TestIndex -Count 20 }
 
     It 'removes keys, one and several, and emits nothing' {

@@ -14,9 +14,10 @@ BeforeAll {
         $ix.Path
     }
 }
-AfterEach { Close-TestSession }
 
 Describe 'Repair-HestiaIndex' {
+    AfterEach { Close-TestSession }
+
     It 'has nothing to do on a healthy index and changes nothing' {
         $path = New-ClosedIndex
         $before = Get-FolderState $path

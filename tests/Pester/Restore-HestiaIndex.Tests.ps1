@@ -1,7 +1,8 @@
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'Restore-HestiaIndex' {
+    AfterEach { Close-TestSession }
+
     BeforeEach {
         $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
         $ix = New-TestIndex -Count 200
@@ -57,10 +58,10 @@ Describe 'Restore-HestiaIndex' {
         $bytes = [IO.File]::ReadAllBytes($object.FullName)
         $bytes[100] = $bytes[100] -bxor 1
         [IO.File]::WriteAllBytes($object.FullName, $bytes)
-        Close-HestiaIndex $ix
-        $before = Get-FolderState (Split-Path $ix.Path)
-        $null = Assert-Failure { $backup | Restore-HestiaIndex -Path $ix.Path -Force } ObjectDamaged -Names $object.Name.Substring(0, 16)
-        Get-FolderState (Split-Path $ix.Path) | Should -Be $before
+        $other = New-ClosedIndex -Count 20 -Path (New-TestPath other)
+        $before = Get-FolderState (Split-Path $other)
+        $null = Assert-Failure { $backup | Restore-HestiaIndex -Path $other -Force } ObjectDamaged -Names $object.Name.Substring(0, 16)
+        Get-FolderState (Split-Path $other) | Should -Be $before
         $null = Get-Failure { $backup | Restore-HestiaIndex -Path $target }
         Get-ChildItem -LiteralPath (Split-Path $target) -Force | Should -BeNullOrEmpty
     }

@@ -1,8 +1,9 @@
 # The life of a session: process, runspaces, removal of the module, copies.
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'Sessions' {
+    AfterEach { Close-TestSession }
+
     It 'is not enumerable, so that a pipeline passes it whole' {
         $ix = New-TestIndex -Count 5
         @($ix).Count | Should -Be 1
@@ -20,7 +21,8 @@ Describe 'Sessions' {
     It 'belongs to the process: another runspace lists and uses it' {
         $ix = New-TestIndex -Count 5
         $shell = [powershell]::Create()
-        $result = $shell.AddScript({ param($module) Import-Module $module; $s = Get-HestiaIndex; $s.Name; @(Get-HestiaEntry -Index $s).Count }).AddArgument($ModulePath).Invoke()
+        $use = { param($module) Import-Module $module; $s = Get-HestiaIndex; $s.Name; @(Get-HestiaEntry -Index $s).Count }
+        $result = $shell.AddScript($use).AddArgument($ModulePath).Invoke()
         $result | Should -Be orders, 5
         $shell.Dispose()
         $ix.State | Should -Be Ready
@@ -32,7 +34,8 @@ Describe 'Sessions' {
         $runspace = [runspacefactory]::CreateRunspace()
         $runspace.Open()
         $shell = [powershell]::Create($runspace)
-        $theirs = $shell.AddScript({ param($module, $path) Import-Module $module; Open-HestiaIndex -Path $path -Create }).AddArgument($ModulePath).AddArgument($path).Invoke()[0]
+        $open = { param($module, $path) Import-Module $module; Open-HestiaIndex -Path $path -Create }
+        $theirs = $shell.AddScript($open).AddArgument($ModulePath).AddArgument($path).Invoke()[0]
         $theirs.RunspaceId | Should -Be $runspace.InstanceId
         $theirs.State | Should -Be Ready
         $shell.Commands.Clear()
@@ -49,7 +52,8 @@ Describe 'Sessions' {
         $runspace = [runspacefactory]::CreateRunspace()
         $runspace.Open()
         $shell = [powershell]::Create($runspace)
-        $ix = $shell.AddScript({ param($module, $path) Import-Module $module; Open-HestiaIndex -Path $path -Create }).AddArgument($ModulePath).AddArgument((New-TestPath)).Invoke()[0]
+        $open = { param($module, $path) Import-Module $module; Open-HestiaIndex -Path $path -Create }
+        $ix = $shell.AddScript($open).AddArgument($ModulePath).AddArgument((New-TestPath)).Invoke()[0]
         $shell.Dispose()
         $runspace.Dispose()
         $ix.State | Should -Be Ready
@@ -71,18 +75,18 @@ Describe 'Sessions' {
     }
 
     It 'a closed session says SessionNotLive in <_>' -ForEach @(
-        'Get-HestiaEntry', 'Set-HestiaEntry', 'Remove-HestiaEntry', 'Invoke-HestiaFlush', 'Optimize-HestiaIndex', 'Test-HestiaIndex', 'Test-HestiaWal',
-        'Get-HestiaWalRecord', 'Close-HestiaIndex', 'Backup-HestiaIndex'
+        'Get-HestiaEntry', 'Set-HestiaEntry', 'Remove-HestiaEntry', 'Invoke-HestiaFlush', 'Optimize-HestiaIndex', 'Test-HestiaIndex',
+        'Test-HestiaWal', 'Get-HestiaWalRecord', 'Close-HestiaIndex', 'Backup-HestiaIndex'
     ) {
+        $command = $_
         $ix = New-TestIndex -Count 3
         Close-HestiaIndex $ix
-        $more = switch ($_) {
+        $more = switch ($command) {
             'Set-HestiaEntry' { @{ Key = 'a'; Value = 1 } }
             { $_ -in 'Get-HestiaEntry', 'Remove-HestiaEntry' } { @{ Key = 'a' } }
             'Backup-HestiaIndex' { @{ Repository = (New-HestiaRepository -Path (New-TestPath backups)).Location } }
             default { @{} }
         }
-        $command = $_
         $before = Get-FolderState $ix.Path
         $null = Assert-Failure { & $command -Index $ix @more } SessionNotLive -Names orders -Category InvalidOperation
         Get-FolderState $ix.Path | Should -Be $before
@@ -114,7 +118,8 @@ Describe 'Sessions' {
 
     It 'completes the names of open sessions for -Index and Get-HestiaIndex -Name' {
         $null = New-TestIndex -Path (New-TestPath completed)
-        (TabExpansion2 'Get-HestiaEntry -Index comp' 27).CompletionMatches.CompletionText | Should -Contain '(Get-HestiaIndex -Name completed)'
+        (TabExpansion2 'Get-HestiaEntry -Index comp' 27).CompletionMatches.CompletionText |
+            Should -Contain '(Get-HestiaIndex -Name completed)'
         (TabExpansion2 'Get-HestiaIndex -Name comp' 26).CompletionMatches.CompletionText | Should -Contain completed
     }
 }

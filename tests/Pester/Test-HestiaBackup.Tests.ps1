@@ -1,7 +1,8 @@
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'Test-HestiaBackup' {
+    AfterEach { Close-TestSession }
+
     BeforeEach {
         $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
         $backup = New-TestIndex -Count 500 | Backup-HestiaIndex -Repository $repository

@@ -12,9 +12,10 @@ BeforeAll {
         $ix.Path
     }
 }
-AfterEach { Close-TestSession }
 
 Describe 'Test-HestiaIndex' {
+    AfterEach { Close-TestSession }
+
     It 'finds a closed index healthy and changes nothing' {
         $path = New-ClosedIndex -Count 100
         $before = Get-FolderState $path

@@ -1,7 +1,8 @@
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
-AfterEach { Close-TestSession }
 
 Describe 'Test-HestiaWal' {
+    AfterEach { Close-TestSession }
+
     It 'checks the log of an index that is in use, by session, path, wal directory and file' {
         $ix = New-TestIndex -Count 30
         $result = Test-HestiaWal -Index $ix

@@ -47,9 +47,12 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet
     {
         if (!WillExplain(ConfirmImpact.Medium)) return $"Back up into {_repository.Location}";
         var (plan, unflushed) = Run($"Looking at {target.Name}", (_, token) => WithIndex(
-            target, readOnly: true, index => (_repository.PlanBackup(index, token), index.GetStatistics().MemtableBytes), token));
+            target,
+            readOnly: true,
+            index => (_repository.PlanBackup(index, token), index.LastLsn > index.Checkpoint ? Display.Unflushed(index) : null),
+            token));
         return $"Back up {Display.Segments(plan.Segments)} ({Display.Size(plan.Bytes)}) into {_repository.Location}, sending "
             + $"{Display.Segments(plan.SegmentsToSend)} ({Display.Size(plan.BytesToSend)})"
-            + (unflushed > 0 ? $" and what a flush makes of {Display.Size(unflushed)} of memtables" : "");
+            + (unflushed is null ? "" : $" and what a flush makes of {unflushed}");
     }
 }

@@ -33,6 +33,6 @@ public sealed class CloseHestiaIndexCommand : HestiaCmdlet
     {
         const string Close = "Close the index";
         if (!WillExplain(ConfirmImpact.Low) || session.IsReadOnly) return Close;
-        return $"{Close} and flush {Display.Size(session.GetStatistics().MemtableBytes)} of memtables";
+        return $"{Close} and flush {Display.Unflushed(session.Engine)}";
     }
 }

@@ -40,20 +40,24 @@ public sealed class GetHestiaBackupCommand : HestiaCmdlet
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        if (!TryItem(Repository, List, out var all)) return;
-        var found = Select(Select(all, BackupId, b => b.BackupId, "id"), IndexName, b => b.IndexName, "index name");
-        if (Latest) found = [.. found.GroupBy(b => b.IndexName, StringComparer.OrdinalIgnoreCase).Select(g => g.OrderBy(b => b.Completed).Last())];
+        if (!TryItem(Repository, List, out var listing)) return;
+        foreach (var finding in listing.Findings) WriteWarning(finding.ToString()); // one damaged backup must not hide the others
+        var found = Select(Select(listing.Backups, BackupId, b => b.BackupId, "id"), IndexName, b => b.IndexName, "index name");
+        if (Latest) found = [.. found.GroupBy(b => b.IndexName, StringComparer.OrdinalIgnoreCase)
+            .Select(g => g.MaxBy(b => b.Completed)!).OrderBy(b => b.Completed)];
         foreach (var backup in found) WriteObject(new IndexBackup(backup));
     }
 
-    private IReadOnlyList<BackupInfo> List()
+    private BackupListing List()
     {
         var location = ResolveOne(Repository, allowUrl: true);
-        return Run($"Listing {location}", (_, token) => _repositories.Get(location, token).List(token));
+        return Run($"Listing {location}", (_, token) => _repositories.Get(location, token).ListAll(token));
     }
 
-    /// <summary>What the patterns match. One without wildcards that matches nothing is an error: an empty list would pass for success.</summary>
-    private IReadOnlyList<BackupInfo> Select(IReadOnlyList<BackupInfo> backups, string[]? patterns, Func<BackupInfo, string> name, string what)
+    /// <summary>What the patterns match. One without wildcards that matches nothing is
+    /// an error: an empty list would pass for success.</summary>
+    private IReadOnlyList<BackupInfo> Select(IReadOnlyList<BackupInfo> backups, string[]? patterns,
+        Func<BackupInfo, string> name, string what)
     {
         if (patterns is null) return backups;
         var matched = new HashSet<BackupInfo>();

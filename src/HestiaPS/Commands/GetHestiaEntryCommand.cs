@@ -115,5 +115,7 @@ public sealed class GetHestiaEntryCommand : HestiaCmdlet
         Reverse = Reverse,
     };
 
-    private ReadOnlyMemory<byte>? Bound(object? bound) => bound is null ? null : EntryData.Encode(Index.KeyEncoding, bound);
+    // Spelled out, because a null array would convert to an empty bound.
+    private ReadOnlyMemory<byte>? Bound(object? bound) =>
+        bound is null ? default(ReadOnlyMemory<byte>?) : new ReadOnlyMemory<byte>(EntryData.Encode(Index.KeyEncoding, bound));
 }

@@ -30,7 +30,8 @@ public sealed class GetHestiaWalRecordCommand : IndexTargetCmdlet
     private protected override void ProcessTarget(IndexTarget target)
     {
         var (keys, values) = target.Encodings();
-        if (!TryItem(target.Path, () => WalInspector.ReadRecords(target.Path, Options(keys)).GetEnumerator(), out var records)) return;
+        if (!TryItem(target.Path, () => WalInspector.ReadRecords(target.Path, Options(keys), StopToken).GetEnumerator(),
+            out var records)) return;
         using (records)
         {
             while (TryItem(target.Path, records.MoveNext, out var more) && more)

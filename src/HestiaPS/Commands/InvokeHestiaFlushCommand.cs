@@ -16,6 +16,6 @@ public sealed class InvokeHestiaFlushCommand : IndexTargetCmdlet
     }
 
     private string Explain(IndexTarget target) => WillExplain(ConfirmImpact.Medium) && target.Session is { } session
-        ? $"Flush {Display.Size(session.GetStatistics().MemtableBytes)} of memtables into segments"
+        ? $"Flush {Display.Unflushed(session.Engine)} into segments"
         : "Flush memtables into segments";
 }

@@ -15,7 +15,8 @@ public sealed class OpenHestiaIndexCommand : HestiaCmdlet
     private const string CreateLiteralSet = "CreateLiteralPath";
 
     /// <summary>Directory of the index. With -Create it is taken as it is written; otherwise wildcards may stand for exactly one.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true,
+        ValueFromPipelineByPropertyName = true)]
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = CreateSet)]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
@@ -120,13 +121,20 @@ public sealed class OpenHestiaIndexCommand : HestiaCmdlet
         var index = Run(Create ? $"Creating {path}" : $"Opening {path}", (_, token) => Create
             ? HestiaIndex.Create(path, Settings(), Options(), token)
             : HestiaIndex.Open(path, Options(), token));
+        if (StopToken.IsCancellationRequested)
+        {
+            // Nobody would get the session: it must not stay open behind a pipeline that was stopped.
+            index.Close();
+            throw new PipelineStoppedException();
+        }
+
         return SessionRegistry.Add(index, System.Management.Automation.Runspaces.Runspace.DefaultRunspace?.InstanceId ?? Guid.Empty);
     }
 
     private static HestiaException InUseHere(IndexSession open) => new(
         HestiaErrorCode.IndexInUse,
-        $"The index '{open.Path}' is in use by this process (pid {Environment.ProcessId} on {Environment.MachineName}): a session has it open since "
-            + $"{Display.Time(open.Opened)}.",
+        $"The index '{open.Path}' is in use by this process (pid {Environment.ProcessId} on {Environment.MachineName}): "
+            + $"a session has it open since {Display.Time(open.Opened)}.",
         open.Path,
         "Use that session (Get-HestiaIndex lists it), or close it with Close-HestiaIndex first.");
 

@@ -3,7 +3,8 @@ using Hestia.Core;
 
 namespace HestiaPS.Commands;
 
-/// <summary>Merges the segments of an index, so that reads look at fewer and what was overwritten or removed gives back its space.</summary>
+/// <summary>Merges the segments of an index, so that reads look at fewer and what was
+/// overwritten or removed gives back its space.</summary>
 [Cmdlet(VerbsCommon.Optimize, "HestiaIndex", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
 [OutputType(typeof(OptimizeReport))]
 public sealed class OptimizeHestiaIndexCommand : IndexTargetCmdlet
@@ -24,7 +25,8 @@ public sealed class OptimizeHestiaIndexCommand : IndexTargetCmdlet
     }
 
     private static (int Segments, long Bytes) InUse(IndexStatistics statistics) =>
-        (statistics.Levels.Sum(level => level.Segments), statistics.SegmentBytes + statistics.MemtableBytes);
+        (statistics.Levels.Sum(level => level.Segments), statistics.SegmentBytes);
 
-    private static (int Segments, long Bytes) Closed(IndexDescription description) => (description.Segments, description.SegmentBytes + description.WalBytes);
+    private static (int Segments, long Bytes) Closed(IndexDescription description) =>
+        (description.Segments, description.SegmentBytes);
 }

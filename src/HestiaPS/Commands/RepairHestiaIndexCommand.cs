@@ -4,7 +4,8 @@ using Hestia.Core;
 
 namespace HestiaPS.Commands;
 
-/// <summary>Salvages everything readable of a damaged index and moves the rest to quarantine/. With -WhatIf it only says what it would do.</summary>
+/// <summary>Salvages everything readable of a damaged index and moves the rest to quarantine/. With -WhatIf
+/// it only says what it would do.</summary>
 [Cmdlet(VerbsDiagnostic.Repair, "HestiaIndex", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
 [OutputType(typeof(RepairResult))]
 public sealed class RepairHestiaIndexCommand : HestiaCmdlet
@@ -13,7 +14,8 @@ public sealed class RepairHestiaIndexCommand : HestiaCmdlet
     private const string LiteralPathSet = "LiteralPath";
 
     /// <summary>Directories of closed indexes; wildcards are resolved.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true,
+        ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [SupportsWildcards]
     public string[] Path { get; set; } = [];
@@ -60,7 +62,8 @@ public sealed class RepairHestiaIndexCommand : HestiaCmdlet
     /// <summary>The whole plan, line by line.</summary>
     private string Explain(RepairReport plan)
     {
-        if (!plan.Changed) return $"Nothing to repair in '{plan.Path}': {Display.Count(plan.EntriesKept, "entry", "entries")}, last LSN {plan.LastLsn}.";
+        if (!plan.Changed)
+            return $"Nothing to repair in '{plan.Path}': {Display.Count(plan.EntriesKept, "entry", "entries")}, last LSN {plan.LastLsn}.";
         var text = new StringBuilder();
         text.Append($"Repair '{plan.Path}': {Display.Count(plan.Findings.Count, "finding", "findings")}, ");
         text.Append($"{Display.Count(plan.Actions.Count, "step", "steps")}, ");
@@ -71,7 +74,8 @@ public sealed class RepairHestiaIndexCommand : HestiaCmdlet
         foreach (var action in plan.Actions) text.AppendLine().Append("  would: ").Append(action.Message);
         foreach (var file in plan.Quarantined) text.AppendLine().Append("  to quarantine: ").Append(file);
         foreach (var loss in plan.Lost) text.AppendLine().Append("  lost: ").Append(loss.Message);
-        if (plan.Lost.Count > 0 && !Force) text.AppendLine().Append("  Without -Force the repair stops here, because something would be lost.");
+        if (plan.Lost.Count > 0 && !Force)
+            text.AppendLine().Append("  Without -Force the repair stops here, because something would be lost.");
         return text.ToString();
     }
 }

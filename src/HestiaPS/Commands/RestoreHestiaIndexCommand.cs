@@ -83,8 +83,9 @@ public sealed class RestoreHestiaIndexCommand : HestiaCmdlet
     {
         if (!WillExplain(ConfirmImpact.Medium)) return $"Restore the backup {id}";
         var plan = Run($"Looking at {id}", (_, token) => repository.PlanRestore(id, target, options, token));
-        return $"Restore {Display.Segments(plan.Segments)} ({Display.Size(plan.Bytes)}) of the backup {id}, fetching {Display.Size(plan.BytesToFetch)} "
-            + $"and reusing {Display.Segments(plan.SegmentsReused)} ({Display.Size(plan.AvailableBytes)} free)"
+        return $"Restore {Display.Segments(plan.Segments)} ({Display.Size(plan.Bytes)}) of the backup {id}, "
+            + $"fetching {Display.Size(plan.BytesToFetch)} and reusing {Display.Segments(plan.SegmentsReused)} "
+            + $"({Display.Size(plan.AvailableBytes)} free)"
             + (plan.ReplacesIndex ? ", replacing the index that is there" : "");
     }
 }

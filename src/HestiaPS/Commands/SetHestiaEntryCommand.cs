@@ -4,7 +4,7 @@ using System.Management.Automation;
 namespace HestiaPS.Commands;
 
 /// <summary>Writes entries, in batches that are committed as one each.</summary>
-[Cmdlet(VerbsCommon.Set, "HestiaEntry", DefaultParameterSetName = EntrySet, SupportsShouldProcess = true)]
+[Cmdlet(VerbsCommon.Set, "HestiaEntry", SupportsShouldProcess = true)] // a default set would win before the piped object is seen
 [OutputType(typeof(IndexEntry))]
 public sealed class SetHestiaEntryCommand : EntryWriteCmdlet
 {

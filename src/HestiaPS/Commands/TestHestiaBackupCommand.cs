@@ -59,7 +59,8 @@ public sealed class TestHestiaBackupCommand : HestiaCmdlet
         var done = TryItem(backupId, () =>
         {
             var location = ResolveOne(repository, allowUrl: true);
-            return Run($"Verifying {backupId}", (progress, token) => _repositories.Get(location, token).Verify(backupId, options, progress, token));
+            return Run($"Verifying {backupId}", (progress, token) =>
+                _repositories.Get(location, token).Verify(backupId, options, progress, token));
         }, out var verification);
         if (!done) return;
         if (Quiet)

@@ -3,7 +3,8 @@ using Hestia.Core;
 
 namespace HestiaPS.Commands;
 
-/// <summary>Checks an index without changing a byte: every checksum, the order of keys, ranges, LSNs; with -Deep the hash of each segment.</summary>
+/// <summary>Checks an index without changing a byte: every checksum, the order of keys, ranges, LSNs;
+/// with -Deep the hash of each segment.</summary>
 [Cmdlet(VerbsDiagnostic.Test, "HestiaIndex", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(IndexTestResult), typeof(bool))]
 public sealed class TestHestiaIndexCommand : IndexTargetCmdlet
@@ -36,7 +37,8 @@ public sealed class TestHestiaIndexCommand : IndexTargetCmdlet
             WriteError(Failures.ToErrorRecord(new HestiaCommandException(
                 CommandErrors.IndexUnhealthy, ErrorCategory.InvalidData,
                 $"The index '{result.Path}' is damaged: {FindingInfo.Summary(result.Findings)}", result.Path,
-                $"See Findings; then 'Repair-HestiaIndex -LiteralPath ''{result.Path}'' -WhatIf' says what can be saved, or restore a backup.")));
+                $"See Findings; then 'Repair-HestiaIndex -LiteralPath ''{result.Path}'' -WhatIf' says what can be saved, "
+                    + "or restore a backup.")));
         }
     }
 }

@@ -14,7 +14,8 @@ public sealed class TestHestiaWalCommand : IndexTargetCmdlet
 
     private protected override void ProcessTarget(IndexTarget target)
     {
-        var done = TryItem(target.Path, () => Run($"Checking the log of {target.Name}", (_, token) => WalInspector.Check(target.Path, token)), out var report);
+        var done = TryItem(target.Path, () => Run($"Checking the log of {target.Name}", (_, token) =>
+            WalInspector.Check(target.Path, token)), out var report);
         if (!done) return;
         if (Quiet)
         {
@@ -28,7 +29,8 @@ public sealed class TestHestiaWalCommand : IndexTargetCmdlet
         {
             WriteError(Failures.ToErrorRecord(new HestiaCommandException(
                 CommandErrors.WalUnhealthy, ErrorCategory.InvalidData,
-                $"The log at '{result.Path}' is damaged: {FindingInfo.Summary(result.Findings)} Open would: {result.OpenWould}", result.Path,
+                $"The log at '{result.Path}' is damaged: {FindingInfo.Summary(result.Findings)} Open would: {result.OpenWould}",
+                    result.Path,
                 "See Findings; then run Test-HestiaIndex on the index, and Repair-HestiaIndex with -WhatIf to see what can be saved.")));
         }
     }

@@ -27,7 +27,8 @@ public abstract class HestiaCompleter : IArgumentCompleter
 
     private protected static bool Starts(string text, string word) => text.StartsWith(word, StringComparison.OrdinalIgnoreCase);
 
-    private protected static string Quote(string text) => text.Length > 0 && text.All(static c => char.IsLetterOrDigit(c) || c is '-' or '_' or '.')
+    private protected static string Quote(string text) =>
+        text.Length > 0 && text.All(static c => char.IsLetterOrDigit(c) || c is '-' or '_' or '.')
         ? text
         : "'" + CodeGeneration.EscapeSingleQuotedStringContent(text) + "'";
 
@@ -79,5 +80,6 @@ public sealed class SessionCompleter : HestiaCompleter
     private protected override IEnumerable<CompletionResult> Complete(string word, IDictionary bound) =>
         SessionRegistry.All().Where(s => Starts(s.Name, word))
             .Select(s => new CompletionResult(
-                $"(Get-HestiaIndex -Name {Quote(s.Name)})", s.Name, CompletionResultType.ParameterValue, $"{s.Path}, {s.State}, LSN {s.LastLsn}"));
+                $"(Get-HestiaIndex -Name {Quote(s.Name)})", s.Name,
+                    CompletionResultType.ParameterValue, $"{s.Path}, {s.State}, LSN {s.LastLsn}"));
 }

@@ -60,6 +60,7 @@ public sealed class FindingInfo
     internal static string Summary(FindingInfo[] findings)
     {
         var worst = Array.Find(findings, f => f.Severity == FindingSeverity.Error) ?? findings.FirstOrDefault();
-        return worst is null ? "no details are known." : worst.Message + (findings.Length > 1 ? $" (and {findings.Length - 1:N0} more findings)" : "");
+        return worst is null ? "no details are known."
+            : worst.Message + (findings.Length > 1 ? $" (and {findings.Length - 1:N0} more findings)" : "");
     }
 }

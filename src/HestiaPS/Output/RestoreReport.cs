@@ -19,6 +19,7 @@ public sealed class RestoreReport
         SegmentsReused = result.SegmentsReused;
         ObjectsVerified = result.ObjectsVerified;
         ReplacedIndex = result.ReplacedIndex;
+        Findings = FindingInfo.From(result.Findings, Hestia.Core.DataEncoding.Bytes);
         Duration = result.Duration;
     }
 
@@ -57,6 +58,9 @@ public sealed class RestoreReport
 
     /// <summary>Whether an index was replaced.</summary>
     public bool ReplacedIndex { get; }
+
+    /// <summary>What the check of the restored index found; empty if nothing is worth a word.</summary>
+    public FindingInfo[] Findings { get; }
 
     /// <summary>How long it took.</summary>
     public TimeSpan Duration { get; }

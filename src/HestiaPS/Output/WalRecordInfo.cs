@@ -12,7 +12,7 @@ public sealed class WalRecordInfo
         Offset = record.Offset;
         FirstLsn = record.FirstLsn.Value;
         LastLsn = record.LastLsn.Value;
-        CommitTime = record.CommitTime.ToUniversalTime();
+        CommitTime = record.CommitTime?.ToUniversalTime();
         SyncedOffset = record.SyncedOffset;
         Bytes = record.Bytes;
         Damage = record.Damage;
@@ -32,8 +32,8 @@ public sealed class WalRecordInfo
     /// <summary>LSN of its last operation.</summary>
     public ulong LastLsn { get; }
 
-    /// <summary>When it was committed (UTC).</summary>
-    public DateTimeOffset CommitTime { get; }
+    /// <summary>When it was committed (UTC); null for damage.</summary>
+    public DateTimeOffset? CommitTime { get; }
 
     /// <summary>Offset of the file known to be synced when the record was written.</summary>
     public long SyncedOffset { get; }

@@ -8,7 +8,7 @@ public sealed class WalTestResult
 {
     internal WalTestResult(WalReport report, DataEncoding keys)
     {
-        Path = report.Path;
+        Path = report.CheckedPath;
         Healthy = report.Healthy;
         Files = report.Files;
         Records = report.Records;
@@ -16,6 +16,7 @@ public sealed class WalTestResult
         Bytes = report.Bytes;
         FirstLsn = report.FirstLsn.Value;
         LastLsn = report.LastLsn.Value;
+        LastCommitTime = report.LastCommitTime?.ToUniversalTime();
         OpenWould = report.OpenWould;
         Findings = FindingInfo.From(report.Findings, keys);
     }
@@ -43,6 +44,9 @@ public sealed class WalTestResult
 
     /// <summary>Last LSN; 0 if the log is empty.</summary>
     public ulong LastLsn { get; }
+
+    /// <summary>When the last record was committed (UTC); null if the log is empty.</summary>
+    public DateTimeOffset? LastCommitTime { get; }
 
     /// <summary>What Open-HestiaIndex would do with it.</summary>
     public string OpenWould { get; }

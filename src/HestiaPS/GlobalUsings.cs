@@ -1,0 +1,2 @@
+global using Hestia.Core.Keys;
+global using Hestia.Core.Reading;
