@@ -1,5 +1,6 @@
 using System.Reflection;
 using Hestia.Core;
+using Hestia.Core.Reading;
 
 namespace Hestia.Bench;
 
