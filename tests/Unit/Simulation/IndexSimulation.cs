@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Hestia.Core;
+using Hestia.Core.Consistency;
 using Hestia.Core.Reading;
 
 namespace Hestia.Unit.Simulation;
@@ -223,6 +224,9 @@ internal sealed class IndexSimulation
 
         _index = null;
         _scheduler = new SimulatedScheduler(_random);
+        if (_disk.CrashAt is not null) return;
+        _disk.Fault = null;
+        CheckClosed();
     }
 
     private void Crash(bool power)
@@ -245,6 +249,7 @@ internal sealed class IndexSimulation
         Say(power ? $"power loss, promised {_promised}" : $"killed, promised {_promised}");
         _index = null;
         _scheduler = new SimulatedScheduler(_random);
+        if (_random.Next(3) == 0) CheckClosed(); // read-only, before anything is recovered
     }
 
     private void PlantFault()
@@ -321,6 +326,21 @@ internal sealed class IndexSimulation
             foreach (var (key, value) in shown)
                 if (!Same(model[key], value)) throw Wrong($"'{key}' shows a wrong value at {last}");
         }
+
+        if (_random.Next(4) == 0 && _disk.Fault is null && !_failed) CheckOpen();
+    }
+
+    private void CheckOpen()
+    {
+        var report = _index!.Check(new CheckOptions { Deep = true });
+        if (!report.Healthy) throw Wrong($"the open index fails its check: {string.Join("; ", report.Findings)}");
+    }
+
+    private void CheckClosed()
+    {
+        var report = IndexChecker.Check(new SimulatedFileSystem(_disk), Path, new CheckOptions { Deep = _random.Next(2) == 0 });
+        if (!report.Healthy) throw Wrong($"the closed index fails its check: {string.Join("; ", report.Findings)}");
+        if (report.LastLsn.Value < _promised) throw Wrong($"the check sees {report.LastLsn} as the last write, {_promised} was promised");
     }
 
     private void Guarded(string what, Action action)
