@@ -429,7 +429,8 @@ internal sealed class IndexSimulation
     {
         if (_disk.IsOff) throw new PowerLossException();
         if (_index!.State == IndexState.Failed) _failed = true;
-        if (e.Code == HestiaErrorCode.InternalError) throw Wrong($"an internal error: {e}");
+        // A disk that fails may make calls fail, with these names; anything else would be damage of our own making.
+        if (e.Code is not (HestiaErrorCode.IoError or HestiaErrorCode.DiskFull or HestiaErrorCode.IndexFailed)) throw Wrong($"refused with {e}");
     }
 
     private void Promise(ulong lsn) => _promised = Math.Max(_promised, lsn);
