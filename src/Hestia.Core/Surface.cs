@@ -1,4 +1,4 @@
-#pragma warning disable CA1822, IDE0060, CA1801, CA1065, CA2201, CS9113, IDE0290
+#pragma warning disable CA1822, IDE0060, CA1801, CA1065, CA2201, CS9113, IDE0290, CS1591
 #pragma warning disable IDE0161
 namespace Hestia.Core.Repair
 {
