@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using Hestia.Backup.Format;
 using Hestia.Core;
+using Hestia.Core.Consistency;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Segments;

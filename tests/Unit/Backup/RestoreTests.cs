@@ -1,5 +1,6 @@
 using Hestia.Backup;
 using Hestia.Core;
+using Hestia.Core.Consistency;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 
