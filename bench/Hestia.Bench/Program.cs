@@ -1,1 +1,16 @@
-return 0;
+using Hestia.Bench;
+
+if (args is ["run", .. var options])
+{
+    var arguments = BenchArguments.Parse(options, out var problem);
+    if (arguments is not null) return Coordinator.Run(arguments, options);
+    Console.Error.WriteLine(problem);
+}
+else if (args is ["child", .. var childOptions])
+{
+    // One engine, one round, in a process of its own: no engine profits from what another left in memory. Speaks JSON lines.
+    return Worker.Run(BenchArguments.Parse(childOptions, out _)!);
+}
+
+Console.Error.WriteLine(BenchArguments.Usage);
+return args is ["help" or "--help" or "-h"] or [] ? 0 : 2;

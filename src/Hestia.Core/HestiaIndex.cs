@@ -54,6 +54,7 @@ public sealed partial class HestiaIndex : IDisposable
             _compactor = new Compactor(_context, _live, _room, _retired);
             _flusher = new Flusher(_context, _live, _log, _room, _retired, _compactor.Signal);
             _room.FlushWanted = _flusher.Signal;
+            _room.CompactionWanted = _compactor.Signal;
             _pipeline = new CommitPipeline(_context, _live, _log, _room, opened.LastLsn, opened.LastCommitTime);
             var period = TimeSpan.FromSeconds(Math.Clamp(_context.Options.RetiredAge.TotalSeconds / 4, 1, 60));
             _pruneTimer = _context.Options.Scheduler.Repeat(period, _retired.Prune);

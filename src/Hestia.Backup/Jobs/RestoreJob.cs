@@ -113,13 +113,13 @@ internal sealed class RestoreJob(
         _files.WriteAtomically(Path.Combine(target.StagingPath, FileNames.Settings), manifest.Summary.SettingsBytes);
         meter.Finish();
 
-        var report = IndexChecker.Check(target.StagingPath, new CheckOptions(), progress, cancellationToken);
+        var report = IndexChecker.Check(_files, target.StagingPath, new CheckOptions(), progress, cancellationToken);
         if (!report.Healthy)
         {
             throw new HestiaException(
                 HestiaErrorCode.BackupDamaged,
                 $"Every object of backup {manifest.Summary.BackupId} is as it was written, and yet the index does not pass its check: "
-                + report.Findings[0].Message,
+                + report.Findings.First(static finding => finding.Severity == FindingSeverity.Error).Message,
                 manifest.Summary.BackupId,
                 "Nothing was replaced. Restore an earlier backup.");
         }

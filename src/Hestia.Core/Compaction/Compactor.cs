@@ -31,7 +31,7 @@ internal sealed class Compactor
         _live = live;
         _room = room;
         _retired = retired;
-        _work = new BackgroundWork(context.Options.Scheduler, "hestia-compact", Step);
+        _work = new BackgroundWork(context, "hestia-compact", Step);
     }
 
     public long BytesWritten => Interlocked.Read(ref _bytesWritten);
@@ -146,7 +146,7 @@ internal sealed class Compactor
                 }
             }
 
-            _room.Wake();
+            _room.Changed(null);
             _retired.Prune();
             return true;
         }
@@ -156,8 +156,10 @@ internal sealed class Compactor
         }
         catch (Exception e)
         {
-            // A full disk or a damaged segment stops compaction, not the index; the next flush tries again. A failed sync stops everything.
+            // A full disk or a damaged segment stops compaction, not the index; the next flush, or a writer that needs room, tries again. A
+            // failed sync stops everything.
             if (e is not (IOException or UnauthorizedAccessException or HestiaException) || IOErrors.IsSyncFailure(e)) _context.Health.Fail(e);
+            _room.Changed(e);
             return false;
         }
     }

@@ -6,7 +6,8 @@ namespace Hestia.Core.Writing;
 
 /// <summary>
 /// Back-pressure: before a group is written there must be room in the active memtable, and flush and compaction must not lag too far.
-/// Writers are slowed first and made to wait then; they are refused only when flushing itself fails (a full disk), with that cause.
+/// Writers are slowed first and made to wait then; they are refused only when flush or compaction itself fails (a full disk), with
+/// that cause.
 /// Called by the commit leader, so a wait holds up every writer, which is the point.
 /// </summary>
 internal sealed class WriteRoom(IndexContext context, LiveSet live, LogKeeper log)
@@ -17,27 +18,24 @@ internal sealed class WriteRoom(IndexContext context, LiveSet live, LogKeeper lo
     private readonly object _changed = new();
     private long _stallTicks;
     private long _nextSlowdownAt;
-    private Exception? _flushError;
+    private Exception? _error;
 
     /// <summary>Asks for a flush of the frozen memtables.</summary>
     public Action? FlushWanted { get; set; }
 
+    /// <summary>Asks for compaction.</summary>
+    public Action? CompactionWanted { get; set; }
+
     public TimeSpan StallTime => TimeSpan.FromSeconds((double)Interlocked.Read(ref _stallTicks) / Stopwatch.Frequency);
 
-    /// <summary>Flush and compaction say that something moved.</summary>
-    public void Changed(Exception? flushError)
+    /// <summary>Flush or compaction moved on (null), or failed with something that is worth trying again.</summary>
+    public void Changed(Exception? error)
     {
         lock (_changed)
         {
-            _flushError = flushError;
+            Volatile.Write(ref _error, error);
             Monitor.PulseAll(_changed);
         }
-    }
-
-    /// <summary>Wakes a waiting leader without saying anything new.</summary>
-    public void Wake()
-    {
-        lock (_changed) Monitor.PulseAll(_changed);
     }
 
     /// <summary>Returns when a group may be written.</summary>
@@ -76,24 +74,17 @@ internal sealed class WriteRoom(IndexContext context, LiveSet live, LogKeeper lo
         var began = Stopwatch.GetTimestamp();
         try
         {
-            while (MustWait() && _flushError is null && context.Options.Scheduler.TryRunPending())
+            while (MustWait())
             {
-                // runs here where the scheduler says so
-            }
-
-            lock (_changed)
-            {
-                while (MustWait())
+                context.Health.RequireWritable();
+                if (Interlocked.Exchange(ref _error, null) is { } error) throw HestiaException.FromIO(error, context.Path, "making room for writes in");
+                // Each round asks again: what failed once (a full disk) is tried again by the next writer, and nothing else would.
+                FlushWanted?.Invoke();
+                CompactionWanted?.Invoke();
+                if (context.Options.Scheduler.TryRunPending()) continue;
+                lock (_changed)
                 {
-                    context.Health.RequireWritable();
-                    if (_flushError is { } error)
-                    {
-                        _flushError = null; // the next writer tries again
-                        FlushWanted?.Invoke();
-                        throw HestiaException.FromIO(error, context.Path, "flushing memtables of");
-                    }
-
-                    Monitor.Wait(_changed, PollInterval);
+                    if (_error is null && MustWait()) Monitor.Wait(_changed, PollInterval);
                 }
             }
         }

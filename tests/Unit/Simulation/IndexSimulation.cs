@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Hestia.Core;
+using Hestia.Core.Consistency;
 using Hestia.Core.Reading;
 
 namespace Hestia.Unit.Simulation;
@@ -13,11 +14,16 @@ namespace Hestia.Unit.Simulation;
 internal sealed class IndexSimulation
 {
     private const string Path = "/disk/index";
-    private const int Keys = 60;
+
+    private static readonly bool s_live = Environment.GetEnvironmentVariable("HESTIA_SIMULATION_TRACE") is not null;
 
     private readonly Random _random;
     private readonly SimulatedDisk _disk;
     private readonly Durability _durability;
+
+    /// <summary>Few keys with few values: the same content, and so the same segment names, come again and again.</summary>
+    private readonly bool _repetitive;
+    private readonly int _keys;
     private readonly IndexOptions _options;
     private readonly StringBuilder _trace = new();
 
@@ -25,8 +31,10 @@ internal sealed class IndexSimulation
     private readonly List<Batch> _history = [];
     private SimulatedScheduler _scheduler;
     private HestiaIndex? _index;
-    private ulong _promised;
+    private ulong _promised; // survives a power loss
+    private ulong _written; // survives a killed process
     private bool _failed;
+    private bool _interleaving;
 
     public IndexSimulation(int seed)
     {
@@ -34,6 +42,8 @@ internal sealed class IndexSimulation
         _random = new Random(seed);
         _disk = new SimulatedDisk(_random.Next());
         _durability = (Durability)_random.Next(4);
+        _repetitive = _random.Next(4) == 0;
+        _keys = _repetitive ? 3 : 60;
         _scheduler = new SimulatedScheduler(_random);
         _options = new IndexOptions
         {
@@ -66,6 +76,7 @@ internal sealed class IndexSimulation
         files.SyncDirectory("/");
         Say($"{_durability}");
         _index = HestiaIndex.Create(Path, new IndexSettings { BlockBytes = 1024, Durability = _durability }, Options());
+        _disk.Observer = InterleaveWork;
         for (var step = 0; step < steps; step++)
         {
             _disk.Now += TimeSpan.FromSeconds(_random.Next(20));
@@ -74,8 +85,10 @@ internal sealed class IndexSimulation
         }
 
         if (_index is null) Reopen();
+        if (_index is null) return; // the power went once more
         Verify();
-        _index!.Dispose();
+        _disk.CrashAt = null;
+        _index.Dispose();
     }
 
     private IndexOptions Options() => _options with { FileSystem = new SimulatedFileSystem(_disk), Scheduler = _scheduler };
@@ -91,6 +104,7 @@ internal sealed class IndexSimulation
                 case < 70: _scheduler.TryRunPending(); break;
                 case < 75: Guarded("flush", () => Promise(_index!.Flush().Checkpoint.Value)); break;
                 case < 77: Guarded("compact", () => _index!.Compact()); break;
+                case < 83 when _repetitive: Guarded("compact", () => _index!.Compact()); break;
                 case < 83: ReadSome(); break;
                 case < 85: Close(); break;
                 case < 90: _disk.CrashAt = _disk.Calls + _random.Next(30); break;
@@ -134,11 +148,18 @@ internal sealed class IndexSimulation
 
     private (string, byte[]?) RandomOperation(WriteBatch batch)
     {
-        var key = $"k{_random.Next(Keys):D3}";
+        var key = $"k{_random.Next(_keys):D3}";
         if (_random.Next(5) == 0)
         {
             batch.Delete(Encoding.UTF8.GetBytes(key));
             return (key, null);
+        }
+
+        if (_repetitive)
+        {
+            var one = Encoding.UTF8.GetBytes($"{key} {_random.Next(2)} {new string('x', 200)}");
+            batch.Put(Encoding.UTF8.GetBytes(key), one);
+            return (key, one);
         }
 
         var value = new byte[_random.Next(200) == 0 ? _random.Next(32 << 10, 50 << 10) : _random.Next(300)];
@@ -149,14 +170,40 @@ internal sealed class IndexSimulation
 
     private void Commit(Batch record, Func<ulong> write)
     {
+        if (_index!.State == IndexState.Failed) _failed = true; // in the background
+        if (_failed)
+        {
+            // What failed stays in doubt; what comes after it must be refused.
+            try
+            {
+                write();
+            }
+            catch (HestiaException e) when (e.Code == HestiaErrorCode.IndexFailed)
+            {
+                return;
+            }
+
+            throw Wrong("a failed index took a write");
+        }
+
         _history.RemoveAll(b => b.First >= record.First); // refused ones whose numbers are handed out again
+        var before = ModelAt(record.First - 1);
         _history.Add(record);
         try
         {
-            var lsn = write();
+            ulong lsn;
+            _disk.Observer = (call, path) => LookOn(call, path, record, before);
+            try
+            {
+                lsn = write();
+            }
+            finally
+            {
+                _disk.Observer = InterleaveWork;
+            }
+
             if (lsn != record.Last) throw Wrong($"a write got LSN {lsn} instead of {record.Last}");
             if (_durability is Durability.Sync or Durability.GroupSync) Promise(lsn);
-            if (_failed) throw Wrong("a failed index took a write");
         }
         catch (HestiaException e)
         {
@@ -167,12 +214,40 @@ internal sealed class IndexSimulation
         }
     }
 
+    /// <summary>A reader in the middle of a write: in Sync and GroupSync it must not see what is not durable yet.</summary>
+    private void LookOn(DiskCall call, string path, Batch record, SortedDictionary<string, byte[]> before)
+    {
+        InterleaveWork(call, path);
+        if (call != DiskCall.Sync || _durability is not (Durability.Sync or Durability.GroupSync) || !path.EndsWith(".wal", StringComparison.Ordinal)) return;
+        if (_index!.LastLsn.Value >= record.First) throw Wrong($"{_index.LastLsn} is shown while {record.First} to {record.Last} is being synced");
+        var key = record.Operations[^1].Key;
+        var seen = Tolerant(() => _index.Get(Encoding.UTF8.GetBytes(key)), out var failed);
+        if (!failed && !Same(before.GetValueOrDefault(key), seen)) throw Wrong($"'{key}' shows a write that is being synced");
+    }
+
+    /// <summary>Between a compaction's output and its manifest other work may come: a flush, and with it the deletion of retired files.</summary>
+    private void InterleaveWork(DiskCall call, string path)
+    {
+        if (_interleaving || call != DiskCall.SyncDirectory || !path.EndsWith("segments", StringComparison.Ordinal) || _random.Next(3) != 0) return;
+        _interleaving = true;
+        try
+        {
+            _disk.Now += TimeSpan.FromMinutes(_random.Next(4));
+            _index?.PruneRetired();
+            _scheduler.TryRun("hestia-flush"); // compaction is one at a time
+        }
+        finally
+        {
+            _interleaving = false;
+        }
+    }
+
     private void ReadSome()
     {
         var model = ModelAt(_index!.LastLsn.Value);
         for (var i = 0; i < 10; i++)
         {
-            var key = $"k{_random.Next(Keys):D3}";
+            var key = $"k{_random.Next(_keys):D3}";
             var actual = Tolerant(() => _index.Get(Encoding.UTF8.GetBytes(key)), out var failed);
             if (failed) return;
             model.TryGetValue(key, out var expected);
@@ -203,6 +278,9 @@ internal sealed class IndexSimulation
 
         _index = null;
         _scheduler = new SimulatedScheduler(_random);
+        if (_disk.CrashAt is not null) return;
+        _disk.Fault = null;
+        CheckClosed();
     }
 
     private void Crash(bool power)
@@ -213,17 +291,19 @@ internal sealed class IndexSimulation
             _disk.PowerOff();
             _disk.Survival = _random.Next(4) switch { 0 => 0, 1 => 1, _ => _random.NextDouble() };
             _disk.PowerOn();
+            _written = 0;
         }
         else
         {
             // What was written stays: a killed process loses only what was in its memory.
-            if (_durability != Durability.Off && !_failed && _index is not null) Promise(_index.LastLsn.Value);
+            if (_durability != Durability.Off && !_failed && _index is not null) _written = Math.Max(_written, _index.LastLsn.Value);
             _disk.KillProcess();
         }
 
         Say(power ? $"power loss, promised {_promised}" : $"killed, promised {_promised}");
         _index = null;
         _scheduler = new SimulatedScheduler(_random);
+        if (_random.Next(3) == 0) CheckClosed(); // read-only, before anything is recovered
     }
 
     private void PlantFault()
@@ -269,6 +349,7 @@ internal sealed class IndexSimulation
 
         var last = _index.LastLsn.Value;
         Say($"opened at {last}{string.Concat(_index.Recovery.Notices.Select(n => " " + n.Code))}");
+        if (last < _written) throw Wrong($"{last} is the last write after a kill, but {_written} had been written");
         if (last < _promised) throw Wrong($"{last} is the last write, but {_promised} had been promised");
         if (last > 0 && !_history.Exists(b => b.Last == last)) throw Wrong($"a part of a batch came back: the last write is {last}");
         _history.RemoveAll(b => b.First > last);
@@ -299,6 +380,21 @@ internal sealed class IndexSimulation
             foreach (var (key, value) in shown)
                 if (!Same(model[key], value)) throw Wrong($"'{key}' shows a wrong value at {last}");
         }
+
+        if (_random.Next(4) == 0 && _disk.Fault is null && !_failed) CheckOpen();
+    }
+
+    private void CheckOpen()
+    {
+        var report = _index!.Check(new CheckOptions { Deep = true });
+        if (!report.Healthy) throw Wrong($"the open index fails its check: {string.Join("; ", report.Findings)}");
+    }
+
+    private void CheckClosed()
+    {
+        var report = IndexChecker.Check(new SimulatedFileSystem(_disk), Path, new CheckOptions { Deep = _random.Next(2) == 0 });
+        if (!report.Healthy) throw Wrong($"the closed index fails its check: {string.Join("; ", report.Findings)}");
+        if (report.LastLsn.Value < _promised) throw Wrong($"the check sees {report.LastLsn} as the last write, {_promised} was promised");
     }
 
     private void Guarded(string what, Action action)
@@ -333,7 +429,8 @@ internal sealed class IndexSimulation
     {
         if (_disk.IsOff) throw new PowerLossException();
         if (_index!.State == IndexState.Failed) _failed = true;
-        if (e.Code == HestiaErrorCode.InternalError) throw Wrong($"an internal error: {e}");
+        // A disk that fails may make calls fail, with these names; anything else would be damage of our own making.
+        if (e.Code is not (HestiaErrorCode.IoError or HestiaErrorCode.DiskFull or HestiaErrorCode.IndexFailed)) throw Wrong($"refused with {e}");
     }
 
     private void Promise(ulong lsn) => _promised = Math.Max(_promised, lsn);
@@ -356,7 +453,11 @@ internal sealed class IndexSimulation
     private static bool Same(byte[]? expected, byte[]? actual) =>
         expected is null ? actual is null : actual is not null && expected.AsSpan().SequenceEqual(actual);
 
-    private void Say(string what) => _trace.AppendLine(CultureInfo.InvariantCulture, $"{_disk.Calls}: {what}");
+    private void Say(string what)
+    {
+        if (s_live) Console.WriteLine($"{_disk.Calls}: {what}");
+        _trace.AppendLine(CultureInfo.InvariantCulture, $"{_disk.Calls}: {what}");
+    }
 
     private InvalidOperationException Wrong(string what) => new($"seed {Seed}: {what}\n{Trace}");
 

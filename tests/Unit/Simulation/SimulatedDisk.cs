@@ -44,6 +44,9 @@ internal sealed class SimulatedDisk
     /// <summary>Decides which calls fail, and how.</summary>
     public Func<DiskCall, string, Exception?>? Fault { get; set; }
 
+    /// <summary>Looks on before each changing call; may do work of its own.</summary>
+    public Action<DiskCall, string>? Observer { get; set; }
+
     /// <summary>How many sectors and directory changes the next crash keeps: 0 none to 1 all, by chance.</summary>
     public double Survival { get; set; } = 0.5;
 
@@ -87,6 +90,7 @@ internal sealed class SimulatedDisk
             return;
         }
 
+        Observer?.Invoke(call, path);
         if (CrashAt is { } at && Calls >= at)
         {
             IsOff = true;
@@ -96,9 +100,6 @@ internal sealed class SimulatedDisk
         Calls++;
         if (Fault?.Invoke(call, path) is { } failure) throw failure;
     }
-
-    /// <summary>A torn write: at a crash in the middle of it some of the sectors may have got through.</summary>
-    public bool CrashesNow => CrashAt is { } at && Calls >= at && !IsOff;
 
     public Node Root => _root;
 
@@ -206,10 +207,14 @@ internal sealed class Node(bool isDirectory)
     {
         var length = _pendingLengths.Count == 0 ? _durableLength : random.NextDouble() < survival ? _pendingLengths[^1] : _pendingLengths[random.Next(_pendingLengths.Count)];
         if (_pendingLengths.Count > 0 && random.NextDouble() > survival) length = _durableLength;
-        var content = new byte[Math.Max(length, Math.Max(_durable.Length, Length))];
+        var end = Math.Max(length, _durable.Length);
+        foreach (var (offset, bytes) in _pending) end = Math.Max(end, offset + bytes.Length);
+        var content = new byte[end];
         _durable.CopyTo(content, 0);
         foreach (var (offset, bytes) in _pending)
         {
+            // A cut: what was behind it is zeros from then on.
+            if (bytes.Length == 0 && random.NextDouble() < survival) content.AsSpan((int)Math.Min(offset, end)).Clear();
             for (var at = 0; at < bytes.Length;)
             {
                 var sectorEnd = ((offset + at) / SimulatedDisk.SectorBytes + 1) * SimulatedDisk.SectorBytes;

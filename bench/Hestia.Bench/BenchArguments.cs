@@ -1,0 +1,151 @@
+using System.Globalization;
+using Hestia.Core;
+
+namespace Hestia.Bench;
+
+/// <summary>What to measure. Every list is a comma-separated option; each combination that makes sense becomes one row.</summary>
+internal sealed record BenchArguments
+{
+    public const string Usage = """
+        Hestia.Bench run [options]
+
+          --engine LIST        hestia                                              default hestia
+          --workloads LIST     fillrandom, fillseq, readrandom, readmissing, scan, scanreverse, lifecycle
+                               default fillrandom,fillseq,readrandom,readmissing,scan,scanreverse
+                               lifecycle loads, flushes, scans back, backs up, restores and scans what was restored
+          --entries N          entries in the index                                default 1000000
+          --durability LIST    Off, Async, GroupSync, Sync (of the fills)          default Async
+          --writers LIST       threads that fill                                   default 1
+          --readers LIST       threads that get                                    default 1
+          --cache BYTES        block cache                                         default 268435456
+          --value-bytes N      bytes of a value; the key is 16 hex digits          default 23
+          --values KIND        constant, half (half of it random) or random        default constant
+          --miss PERCENT       gets of readrandom that find nothing                default 20
+          --seconds N          a row ends after so long even if not done; 0 never  default 60
+          --rounds N           each engine this often, alternating                 default 1
+          --folder PATH        where the index is made                             default the temporary folder
+          --json FILE          machine, arguments, every row and the medians
+        """;
+
+    private static readonly string[] KnownEngines = ["hestia"];
+
+    private static readonly string[] KnownWorkloads =
+        ["fillrandom", "fillseq", "readrandom", "readmissing", "scan", "scanreverse", "lifecycle"];
+
+    public IReadOnlyList<string> Engines { get; private set; } = ["hestia"];
+
+    public IReadOnlyList<string> Workloads { get; private set; } = [.. KnownWorkloads[..^1]];
+
+    public long Entries { get; private set; } = 1_000_000;
+
+    public IReadOnlyList<Durability> Durabilities { get; private set; } = [Durability.Async];
+
+    public IReadOnlyList<int> Writers { get; private set; } = [1];
+
+    public IReadOnlyList<int> Readers { get; private set; } = [1];
+
+    public long CacheBytes { get; private set; } = 256L << 20;
+
+    public int ValueBytes { get; private set; } = 23;
+
+    public ValueKind Values { get; private set; } = ValueKind.Constant;
+
+    public int MissPercent { get; private set; } = 20;
+
+    public double Seconds { get; private set; } = 60;
+
+    public int Rounds { get; private set; } = 1;
+
+    public string Folder { get; private set; } = Path.GetTempPath();
+
+    public string? JsonFile { get; private set; }
+
+    /// <summary>Reads the options; null with the reason if one is unknown or out of range.</summary>
+    public static BenchArguments? Parse(ReadOnlySpan<string> options, out string? problem)
+    {
+        var result = new BenchArguments();
+        problem = null;
+        for (var i = 0; i < options.Length; i += 2)
+        {
+            var name = options[i];
+            if (i + 1 == options.Length)
+            {
+                problem = $"{name} needs a value.";
+                return null;
+            }
+
+            try
+            {
+                if (!result.Set(name, options[i + 1]))
+                {
+                    problem = $"'{name}' is no option.";
+                    return null;
+                }
+            }
+            catch (Exception e) when (e is FormatException or OverflowException or ArgumentException)
+            {
+                problem = $"{name} cannot be '{options[i + 1]}': {e.Message}";
+                return null;
+            }
+        }
+
+        return result;
+    }
+
+    private bool Set(string name, string value)
+    {
+        switch (name)
+        {
+            case "--engine": Engines = Known(value, KnownEngines); break;
+            case "--workloads": Workloads = Known(value, KnownWorkloads); break;
+            case "--entries": Entries = Number(value, 1, 10_000_000_000); break;
+            case "--durability": Durabilities = [.. Split(value).Select(v => Enum.Parse<Durability>(v, ignoreCase: true))]; break;
+            case "--writers": Writers = [.. Split(value).Select(v => (int)Number(v, 1, 1024))]; break;
+            case "--readers": Readers = [.. Split(value).Select(v => (int)Number(v, 1, 1024))]; break;
+            case "--cache": CacheBytes = Number(value, 0, 1L << 40); break;
+            case "--value-bytes": ValueBytes = (int)Number(value, 0, Limits.MaxValueBytes); break;
+            case "--values": Values = Enum.Parse<ValueKind>(value, ignoreCase: true); break;
+            case "--miss": MissPercent = (int)Number(value, 0, 100); break;
+            case "--seconds": Seconds = double.Parse(value, CultureInfo.InvariantCulture); break;
+            case "--rounds": Rounds = (int)Number(value, 1, 1000); break;
+            case "--folder": Folder = Path.GetFullPath(value); break;
+            case "--json": JsonFile = Path.GetFullPath(value); break;
+            case "--round-engine": Engines = [value]; break;
+            default: return false;
+        }
+
+        return true;
+    }
+
+    private static string[] Split(string value) => value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    private static string[] Known(string value, string[] known)
+    {
+        var names = Split(value.ToLowerInvariant());
+        foreach (var name in names)
+        {
+            if (!known.Contains(name)) throw new ArgumentException($"known are {string.Join(", ", known)}.");
+        }
+
+        return names;
+    }
+
+    private static long Number(string value, long least, long most)
+    {
+        var number = long.Parse(value, NumberStyles.AllowThousands | NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        return number >= least && number <= most ? number : throw new ArgumentException($"it must be {least:N0} to {most:N0}.");
+    }
+}
+
+/// <summary>What values are made of: decides how well they compress.</summary>
+internal enum ValueKind
+{
+    /// <summary>The same letter throughout.</summary>
+    Constant,
+
+    /// <summary>The first half random, the rest constant.</summary>
+    Half,
+
+    /// <summary>Random throughout.</summary>
+    Random,
+}

@@ -1,0 +1,47 @@
+#requires -Version 7.4
+<#
+.SYNOPSIS
+    Checks the write-ahead logs of one or more indexes; for a scheduled task that looks at the exit code.
+.DESCRIPTION
+    Nothing is changed, and the index may be in use. A torn tail, which every crash leaves, is healthy.
+    Exit code: 0 every log is healthy, 1 a log could not be checked, 2 a log is damaged (even if another could not be checked).
+.EXAMPLE
+    pwsh -NoProfile -File ./examples/TestWal.ps1 /srv/orders /srv/customers
+#>
+[CmdletBinding()]
+param(
+    # Folders of indexes.
+    [Parameter(Mandatory, Position = 0, ValueFromRemainingArguments)]
+    [string[]] $Path
+)
+
+Set-StrictMode -Version 3
+$ErrorActionPreference = 'Stop'
+$damaged = 0
+$failed = 0
+try { Import-Module ($env:HESTIAPS_MODULE ?? 'HestiaPS') }
+catch {
+    Write-Output "COULD NOT RUN: $_"
+    exit 1
+}
+foreach ($folder in $Path) {
+    try {
+        # An unhealthy log is also an error record; here the object says all there is to say.
+        $result = Test-HestiaWal -LiteralPath $folder -ErrorAction SilentlyContinue -ErrorVariable problem
+        if (-not $result) { throw $problem[0] }
+        if ($result.Healthy) {
+            Write-Output "healthy  $folder  $($result.Records) records, LSN $($result.FirstLsn) to $($result.LastLsn)"
+            continue
+        }
+        $damaged++
+        Write-Output "DAMAGED  $folder  $($result.OpenWould)"
+        foreach ($finding in $result.Findings) { Write-Output "         $finding" }
+    }
+    catch {
+        $failed++
+        Write-Output "COULD NOT CHECK  $folder  $_"
+    }
+}
+if ($damaged) { exit 2 }
+if ($failed) { exit 1 }
+exit 0

@@ -1,0 +1,58 @@
+using System.Management.Automation;
+using Hestia.Backup;
+
+namespace HestiaPS.Commands;
+
+/// <summary>Backs up an index into a repository; writers go on. Only what the repository does not have yet is sent.</summary>
+[Cmdlet(VerbsData.Backup, "HestiaIndex", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
+[OutputType(typeof(BackupReport))]
+public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet
+{
+    private readonly RepositoryHandles _repositories = new();
+    private BackupRepository _repository = null!;
+
+    /// <summary>Path or URL of the repository, or what New-HestiaRepository returned.</summary>
+    [Parameter(Mandatory = true, Position = 1)]
+    [RepositoryTransformation]
+    [ValidateNotNullOrEmpty]
+    public string Repository { get; set; } = "";
+
+    /// <summary>Transfers at once, 1 to 64.</summary>
+    [Parameter]
+    [ValidateRange(1, 64)]
+    public int Parallelism { get; set; } = new BackupOptions().Parallelism;
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        // A repository that cannot be opened fails every index: nothing can go on.
+        var location = Require(Repository, () => ResolveOne(Repository, allowUrl: true));
+        _repository = Require(location, () => Run($"Opening {location}", (_, token) => _repositories.Get(location, token)));
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing) => _repositories.Dispose();
+
+    private protected override void ProcessTarget(IndexTarget target)
+    {
+        if (!TryItem(target.Path, () => Explain(target), out var action) || !ShouldProcess(target.Path, action)) return;
+        var options = new BackupOptions { Parallelism = Parallelism };
+        var done = TryItem(target.Path, () => Run($"Backing up {target.Name}", (progress, token) => target.Session is { } session
+            ? _repository.Backup(session.Engine, options, progress, token)
+            : _repository.Backup(target.Path, options, progress, token)), out var result);
+        if (done) WriteObject(new BackupReport(result));
+    }
+
+    private string Explain(IndexTarget target)
+    {
+        if (!WillExplain(ConfirmImpact.Medium)) return $"Back up into {_repository.Location}";
+        var (plan, unflushed) = Run($"Looking at {target.Name}", (_, token) => WithIndex(
+            target,
+            readOnly: true,
+            index => (_repository.PlanBackup(index, token), index.LastLsn > index.Checkpoint ? Display.Unflushed(index) : null),
+            token));
+        return $"Back up {Display.Segments(plan.Segments)} ({Display.Size(plan.Bytes)}) into {_repository.Location}, sending "
+            + $"{Display.Segments(plan.SegmentsToSend)} ({Display.Size(plan.BytesToSend)})"
+            + (unflushed is null ? "" : $" and what a flush makes of {unflushed}");
+    }
+}

@@ -1,0 +1,21 @@
+using System.Management.Automation;
+
+namespace HestiaPS.Commands;
+
+/// <summary>Writes what is in memory into segments and moves the checkpoint.</summary>
+[Cmdlet(VerbsLifecycle.Invoke, "HestiaFlush", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
+[OutputType(typeof(FlushReport))]
+public sealed class InvokeHestiaFlushCommand : IndexTargetCmdlet
+{
+    private protected override void ProcessTarget(IndexTarget target)
+    {
+        if (!TryItem(target.Path, () => Explain(target), out var action) || !ShouldProcess(target.Path, action)) return;
+        var done = TryItem(target.Path, () => Run($"Flushing {target.Name}", (_, token) =>
+            WithIndex(target, readOnly: false, index => new FlushReport(index, index.Flush(token)), token)), out var report);
+        if (done) WriteObject(report);
+    }
+
+    private string Explain(IndexTarget target) => WillExplain(ConfirmImpact.Medium) && target.Session is { } session
+        ? $"Flush {Display.Unflushed(session.Engine)} into segments"
+        : "Flush memtables into segments";
+}

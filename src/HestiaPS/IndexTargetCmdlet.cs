@@ -1,0 +1,98 @@
+using System.Management.Automation;
+using Hestia.Core;
+
+namespace HestiaPS;
+
+/// <summary>A cmdlet that works on indexes given as sessions, or by path: of a session of this process, or of a closed index.</summary>
+public abstract class IndexTargetCmdlet : HestiaCmdlet
+{
+    private protected const string IndexSet = "Index";
+    private protected const string PathSet = "Path";
+    private protected const string LiteralPathSet = "LiteralPath";
+
+    /// <summary>Sessions from Open-HestiaIndex.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ParameterSetName = IndexSet)]
+    [IndexSessionTransformation]
+    [ArgumentCompleter(typeof(Completion.SessionCompleter))]
+    [ValidateNotNullOrEmpty]
+    public IndexSession[] Index { get; set; } = [];
+
+    /// <summary>Directories of indexes; wildcards are resolved. An index that this process has open is used as it is.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
+        ParameterSetName = PathSet)]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public string[] Path { get; set; } = [];
+
+    /// <summary>Directories of indexes, taken as they are written.</summary>
+    [Parameter(Mandatory = true, ValueFromPipelineByPropertyName = true, ParameterSetName = LiteralPathSet)]
+    [Alias("PSPath")]
+    [ValidateNotNullOrEmpty]
+    public string[] LiteralPath { get; set; } = [];
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        if (ParameterSetName == IndexSet)
+        {
+            foreach (var session in Index)
+                if (TryItem(session, () => session.Engine, out _)) ProcessTarget(new IndexTarget(session, session.Path));
+            return;
+        }
+
+        foreach (var path in ParameterSetName == PathSet ? Path : LiteralPath)
+        {
+            if (!TryItem(path, () => ParameterSetName == PathSet ? ResolveMany(path) : [ResolveOne(path)], out var resolved)) continue;
+            foreach (var one in resolved) ProcessTarget(new IndexTarget(SessionRegistry.Find(one), one));
+        }
+    }
+
+    /// <summary>Does one index. Its failures are non-terminating.</summary>
+    private protected abstract void ProcessTarget(IndexTarget target);
+
+    /// <summary>Uses the session's index, or opens the closed one for the time of the work.</summary>
+    private protected static T WithIndex<T>(IndexTarget target, bool readOnly, Func<HestiaIndex, T> work,
+        CancellationToken cancellationToken)
+    {
+        if (target.Session is { } session) return work(session.Engine);
+        using var index = HestiaIndex.Open(target.Path, new IndexOptions { ReadOnly = readOnly }, cancellationToken);
+        var result = work(index);
+        index.Close(); // says so if its flush fails; Dispose would not
+        return result;
+    }
+}
+
+/// <summary>One index a cmdlet works on.</summary>
+/// <param name="Session">The session on it, or null if this process has none.</param>
+/// <param name="Path">Full path of its directory.</param>
+internal readonly record struct IndexTarget(IndexSession? Session, string Path)
+{
+    /// <summary>Name for messages.</summary>
+    public string Name => Session?.Name ?? System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(Path));
+
+    /// <summary>How to show its keys and values; bytes where the settings cannot be read.</summary>
+    public (DataEncoding Keys, DataEncoding Values) Encodings()
+    {
+        if (Session is { } session) return (session.KeyEncoding, session.ValueEncoding);
+        return SettingsNear(Path) is { } settings ? (settings.KeyEncoding, settings.ValueEncoding)
+            : (DataEncoding.Bytes, DataEncoding.Bytes);
+    }
+
+    /// <summary>The settings of the index a path is in: the index itself, its wal directory, or one file there.</summary>
+    private static IndexSettings? SettingsNear(string path)
+    {
+        for (var depth = 0; depth < 3 && !string.IsNullOrEmpty(path); depth++, path = System.IO.Path.GetDirectoryName(path)!)
+        {
+            try
+            {
+                if (IndexDescription.IsIndex(path)) return IndexDescription.Read(path).Settings;
+            }
+            catch (Exception e) when (Failures.IsReportable(e))
+            {
+                return null;
+            }
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,51 @@
+using Hestia.Backup;
+
+namespace HestiaPS;
+
+/// <summary>What Backup-HestiaIndex did.</summary>
+public sealed class BackupReport
+{
+    internal BackupReport(BackupResult result)
+    {
+        BackupId = result.BackupId;
+        IndexName = result.IndexName;
+        SourcePath = result.SourcePath;
+        Repository = result.Repository;
+        Lsn = result.Lsn.Value;
+        Bytes = result.Bytes;
+        BytesSent = result.BytesSent;
+        SegmentsSent = result.SegmentsSent;
+        SegmentsReused = result.SegmentsReused;
+        Duration = result.Duration;
+    }
+
+    /// <summary>Name of the backup, unique in its repository.</summary>
+    public string BackupId { get; }
+
+    /// <summary>Name of the index.</summary>
+    public string IndexName { get; }
+
+    /// <summary>Where the index is.</summary>
+    public string SourcePath { get; }
+
+    /// <summary>Location of the repository.</summary>
+    public string Repository { get; }
+
+    /// <summary>It holds every write up to this one and none after.</summary>
+    public ulong Lsn { get; }
+
+    /// <summary>Bytes a restore brings back.</summary>
+    public long Bytes { get; }
+
+    /// <summary>Bytes that had to be sent.</summary>
+    public long BytesSent { get; }
+
+    /// <summary>Segments that had to be sent.</summary>
+    public int SegmentsSent { get; }
+
+    /// <summary>Segments the repository had already.</summary>
+    public int SegmentsReused { get; }
+
+    /// <summary>How long it took.</summary>
+    public TimeSpan Duration { get; }
+}

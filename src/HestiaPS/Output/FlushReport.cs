@@ -1,0 +1,38 @@
+using Hestia.Core;
+
+namespace HestiaPS;
+
+/// <summary>What a flush did.</summary>
+public sealed class FlushReport
+{
+    internal FlushReport(HestiaIndex index, FlushResult result)
+    {
+        IndexName = index.Name;
+        Path = index.Path;
+        SegmentsWritten = result.SegmentsWritten;
+        BytesWritten = result.BytesWritten;
+        WalCheckpoint = result.Checkpoint.Value;
+        Duration = result.Duration;
+    }
+
+    /// <summary>Name of the index.</summary>
+    public string IndexName { get; }
+
+    /// <summary>Full path of its directory.</summary>
+    public string Path { get; }
+
+    /// <summary>Indices flushed: 1, one object comes for each.</summary>
+    public int FlushedIndices => 1;
+
+    /// <summary>Segments written; 0 if nothing had been written since the last flush.</summary>
+    public int SegmentsWritten { get; }
+
+    /// <summary>Their bytes.</summary>
+    public long BytesWritten { get; }
+
+    /// <summary>LSN up to which segments now hold everything.</summary>
+    public ulong WalCheckpoint { get; }
+
+    /// <summary>How long it took.</summary>
+    public TimeSpan Duration { get; }
+}

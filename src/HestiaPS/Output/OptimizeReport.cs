@@ -1,0 +1,43 @@
+using Hestia.Core;
+
+namespace HestiaPS;
+
+/// <summary>What a compaction did.</summary>
+public sealed class OptimizeReport
+{
+    internal OptimizeReport(HestiaIndex index, CompactionResult result)
+    {
+        IndexName = index.Name;
+        Path = index.Path;
+        SegmentsBefore = result.SegmentsBefore;
+        SegmentsAfter = result.SegmentsAfter;
+        BytesBefore = result.BytesBefore;
+        BytesAfter = result.BytesAfter;
+        BytesRewritten = result.BytesRewritten;
+        Duration = result.Duration;
+    }
+
+    /// <summary>Name of the index.</summary>
+    public string IndexName { get; }
+
+    /// <summary>Full path of its directory.</summary>
+    public string Path { get; }
+
+    /// <summary>Live segments before.</summary>
+    public int SegmentsBefore { get; }
+
+    /// <summary>Live segments after.</summary>
+    public int SegmentsAfter { get; }
+
+    /// <summary>Bytes of the segments before.</summary>
+    public long BytesBefore { get; }
+
+    /// <summary>Bytes of the segments after.</summary>
+    public long BytesAfter { get; }
+
+    /// <summary>Bytes of new segments: what the next backup has to send for it.</summary>
+    public long BytesRewritten { get; }
+
+    /// <summary>How long it took.</summary>
+    public TimeSpan Duration { get; }
+}

@@ -1,0 +1,56 @@
+using Hestia.Core;
+using Hestia.Core.Wal;
+
+namespace HestiaPS;
+
+/// <summary>What Test-HestiaWal found.</summary>
+public sealed class WalTestResult
+{
+    internal WalTestResult(WalReport report, DataEncoding keys)
+    {
+        Path = report.CheckedPath;
+        Healthy = report.Healthy;
+        Files = report.Files;
+        Records = report.Records;
+        Operations = report.Operations;
+        Bytes = report.Bytes;
+        FirstLsn = report.FirstLsn.Value;
+        LastLsn = report.LastLsn.Value;
+        LastCommitTime = report.LastCommitTime?.ToUniversalTime();
+        OpenWould = report.OpenWould;
+        Findings = FindingInfo.From(report.Findings, keys);
+    }
+
+    /// <summary>What was tested.</summary>
+    public string Path { get; }
+
+    /// <summary>Whether nothing is damaged or missing; a torn tail after a crash is normal.</summary>
+    public bool Healthy { get; }
+
+    /// <summary>Log files.</summary>
+    public int Files { get; }
+
+    /// <summary>Records (batches) in them.</summary>
+    public long Records { get; }
+
+    /// <summary>Puts and deletes in them.</summary>
+    public long Operations { get; }
+
+    /// <summary>Bytes of the files.</summary>
+    public long Bytes { get; }
+
+    /// <summary>First LSN; 0 if the log is empty.</summary>
+    public ulong FirstLsn { get; }
+
+    /// <summary>Last LSN; 0 if the log is empty.</summary>
+    public ulong LastLsn { get; }
+
+    /// <summary>When the last record was committed (UTC); null if the log is empty.</summary>
+    public DateTimeOffset? LastCommitTime { get; }
+
+    /// <summary>What Open-HestiaIndex would do with it.</summary>
+    public string OpenWould { get; }
+
+    /// <summary>What was found.</summary>
+    public FindingInfo[] Findings { get; }
+}
