@@ -108,10 +108,14 @@ internal static class IndexCreation
         new ManifestStore(files, path).Write(manifest, out _);
         var named = settings with { Name = settings.Name ?? DefaultName(path) };
         OptionRanges.Check(named);
-        files.WriteAtomically(Path.Combine(path, FileNames.Settings), new IndexSettingsFile(id, files.Clock.GetUtcNow(), named).Serialize());
+        files.WriteAtomically(
+            Path.Combine(path, FileNames.Settings),
+            new IndexSettingsFile(id, files.Clock.GetUtcNow(), named).Serialize(),
+            ownerModel: path);
     }
 
-    private static string DefaultName(string path)
+    /// <summary>The name of an index that was not given one.</summary>
+    public static string DefaultName(string path)
     {
         var name = Path.GetFileName(path);
         if (name.Length == 0) name = "index";

@@ -108,8 +108,9 @@ internal abstract class FileSystem
 
     /// <summary>
     /// Writes a whole file so that after a crash it is there completely or not at all: a temporary name, sync, rename, directory sync.
+    /// With <paramref name="ownerModel"/>, it gets the owner and the rights fitting that file or directory.
     /// </summary>
-    public void WriteAtomically(string path, ReadOnlySpan<byte> content)
+    public void WriteAtomically(string path, ReadOnlySpan<byte> content, string? ownerModel = null)
     {
         var directory = Path.GetDirectoryName(path)!;
         var temporary = Path.Combine(directory, Path.GetFileName(path) + "." + Guid.NewGuid().ToString("N")[..8] + FileNames.TemporarySuffix);
@@ -121,6 +122,7 @@ internal abstract class FileSystem
                 file.Sync();
             }
 
+            if (ownerModel is not null) CopyOwnership(ownerModel, temporary);
             RenameFile(temporary, path);
         }
         catch

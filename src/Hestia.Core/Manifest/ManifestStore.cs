@@ -44,7 +44,7 @@ internal sealed class ManifestStore(FileSystem files, string indexPath)
     {
         bytes = document.Serialize();
         var path = System.IO.Path.Combine(DirectoryPath, ManifestFormat.FileName(document.Number, document.Checkpoint));
-        files.WriteAtomically(path, bytes);
+        files.WriteAtomically(path, bytes, ownerModel: DirectoryPath);
         return new ManifestFile(document.Number, document.Checkpoint, path, bytes.Length, files.Clock.GetUtcNow().UtcDateTime);
     }
 }

@@ -94,7 +94,7 @@ internal static class IndexOpener
         foreach (var segment in manifest.Segments) held2.Add(context.Segments.Acquire(segment));
         var scan = ScanLog(context, manifest, notices, cancellationToken);
 
-        if (!readOnly) ApplyLogActions(context, scan, cancellationToken);
+        if (!readOnly) ApplyLogActions(context.Files, context.Path, scan, cancellationToken);
         var store = new ManifestStore(files, context.Path);
         var (bytes, file, lastNumber) = (choice.Bytes, choice.File, choice.LastNumber);
         if (choice.Damaged.Count > 0) (manifest, bytes, file, lastNumber) = ReplaceDamaged(context, store, choice, notices);
@@ -153,23 +153,24 @@ internal static class IndexOpener
     }
 
     /// <summary>Cuts what a crash left behind the last whole record, after the bytes are safe in quarantine.</summary>
-    private static void ApplyLogActions(IndexContext context, WalScanResult scan, CancellationToken cancellationToken)
+    public static void ApplyLogActions(FileSystem files, string indexPath, WalScanResult scan, CancellationToken cancellationToken)
     {
-        var quarantine = new Quarantine(context.Files, context.Path);
+        var quarantine = new Quarantine(files, indexPath);
+        var walDirectory = Path.Combine(indexPath, FileNames.Wal);
         foreach (var scanned in scan.Files)
         {
             switch (scanned.Action)
             {
                 case WalFileAction.Remove when scanned.IsEmpty:
-                    context.Files.DeleteFile(scanned.Path);
-                    context.Files.SyncDirectory(context.WalDirectory);
+                    files.DeleteFile(scanned.Path);
+                    files.SyncDirectory(walDirectory);
                     break;
                 case WalFileAction.Remove:
                     quarantine.Move(scanned.Path);
                     break;
                 case WalFileAction.CutTail:
                     quarantine.CopyTail(scanned.Path, scanned.CutOffset!.Value, cancellationToken);
-                    using (var file = context.Files.Open(scanned.Path, FileOpenMode.ReadWrite))
+                    using (var file = files.Open(scanned.Path, FileOpenMode.ReadWrite))
                     {
                         file.SetLength(scanned.CutOffset.Value);
                         file.Sync();
@@ -178,8 +179,8 @@ internal static class IndexOpener
                     break;
                 case WalFileAction.Keep when scanned is { Needed: true, Records: 0, IsEmpty: true }:
                     // A log begun and not used; the next write begins it anew under the same name.
-                    context.Files.DeleteFile(scanned.Path);
-                    context.Files.SyncDirectory(context.WalDirectory);
+                    files.DeleteFile(scanned.Path);
+                    files.SyncDirectory(walDirectory);
                     break;
             }
         }
@@ -278,7 +279,7 @@ internal static class IndexOpener
         foreach (var segment in choice.Document.Segments) named.Add(segment.Id);
         foreach (var (document, _) in choice.Older)
             foreach (var segment in document.Segments) named.Add(segment.Id);
-        var orphans = 0;
+        int orphans = 0, kept = 0;
         foreach (var entry in context.Files.List(context.Segments.DirectoryPath))
         {
             if (entry.IsDirectory || !entry.Name.EndsWith(FileNames.SegmentExtension, StringComparison.Ordinal)) continue;
@@ -291,8 +292,14 @@ internal static class IndexOpener
 
             // Nobody names it: what a flush or compaction had written when it was cut short. It may go if all it holds is in the index; one that
             // holds more is evidence of something lost and stays.
+            if (!IsCovered(context, id, entry.Length, lastLsn))
+            {
+                kept++;
+                continue;
+            }
+
             orphans++;
-            if (IsCovered(context, id, entry.Length, lastLsn)) retired.AddSegmentFile(id, entry.Length);
+            retired.AddSegmentFile(id, entry.Length);
         }
 
         if (orphans > 0)
@@ -300,6 +307,14 @@ internal static class IndexOpener
             notices.Add(new RecoveryNotice(
                 "OrphanSegments",
                 $"{orphans:N0} segments that no manifest names were left by work cut short. What they hold is in the index; they go after the grace period.",
+                FileNames.Segments));
+        }
+
+        if (kept > 0)
+        {
+            notices.Add(new RecoveryNotice(
+                "OrphanSegments",
+                $"{kept:N0} segments that no manifest names hold writes beyond LSN {lastLsn}, or cannot be read. They are left alone; Test-HestiaIndex names them.",
                 FileNames.Segments));
         }
     }

@@ -113,8 +113,8 @@ internal sealed record ManifestChoice(
         static string chosenName(ManifestDocument document) => ManifestFormat.FileName(document.Number, document.Checkpoint);
     }
 
-    /// <summary>Quarantined manifests count too: a number is never used twice.</summary>
-    private static ulong FindLastNumber(FileSystem files, string indexPath, ulong last)
+    /// <summary>The largest number ever used. Quarantined manifests count too: a number is never used twice.</summary>
+    public static ulong FindLastNumber(FileSystem files, string indexPath, ulong last)
     {
         var quarantine = Path.Combine(indexPath, FileNames.Quarantine);
         try

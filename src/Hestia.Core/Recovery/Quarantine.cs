@@ -29,11 +29,17 @@ internal sealed class Quarantine(FileSystem files, string indexPath)
         return target;
     }
 
+    /// <summary>Copies a whole file here, durably; returns the copy. For what has to be replaced in one step.</summary>
+    public string Copy(string path, CancellationToken cancellationToken = default) => Copy(path, 0, Path.GetFileName(path), cancellationToken);
+
     /// <summary>Copies the bytes of a file from an offset to its end here, durably; returns the copy. Zeros at the end are left out.</summary>
-    public string CopyTail(string path, long offset, CancellationToken cancellationToken = default)
+    public string CopyTail(string path, long offset, CancellationToken cancellationToken = default) =>
+        Copy(path, offset, $"{Path.GetFileName(path)}.from-{offset.ToString(CultureInfo.InvariantCulture)}", cancellationToken);
+
+    private string Copy(string path, long offset, string name, CancellationToken cancellationToken)
     {
         Prepare();
-        var target = NewName($"{Path.GetFileName(path)}.from-{offset.ToString(CultureInfo.InvariantCulture)}");
+        var target = NewName(name);
         using (var source = files.Open(path, FileOpenMode.ReadSequential))
         using (var copy = files.Open(target, FileOpenMode.CreateNew))
         {
@@ -49,6 +55,7 @@ internal sealed class Quarantine(FileSystem files, string indexPath)
                 at += read;
             }
 
+            if (offset == 0) copy.SetLength(length);
             copy.Sync();
         }
 

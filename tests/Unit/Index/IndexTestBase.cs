@@ -6,9 +6,9 @@ namespace Hestia.Unit.Index;
 /// <summary>A scratch folder per test and the small helpers that index tests share.</summary>
 public abstract class IndexTestBase : IDisposable
 {
-    protected IndexTestBase()
+    protected IndexTestBase(string? parent = null)
     {
-        Root = Path.Combine(Path.GetTempPath(), "hestia-unit-" + Guid.NewGuid().ToString("N")[..12]);
+        Root = Path.Combine(parent ?? Path.GetTempPath(), "hestia-unit-" + Guid.NewGuid().ToString("N")[..12]);
         Directory.CreateDirectory(Root);
     }
 
