@@ -4,7 +4,7 @@ namespace Hestia.Core;
 /// Work that runs on a thread of its own while there is some, and on none while there is not. <see cref="Signal"/> while it runs makes it
 /// look again. Thread-safe.
 /// </summary>
-internal sealed class BackgroundWork(WorkScheduler scheduler, string name, Func<bool> step)
+internal sealed class BackgroundWork(IndexContext context, string name, Func<bool> step)
 {
     private readonly object _gate = new();
     private bool _running;
@@ -22,7 +22,7 @@ internal sealed class BackgroundWork(WorkScheduler scheduler, string name, Func<
             _running = true;
         }
 
-        scheduler.Start(name, Run);
+        context.Options.Scheduler.Start(name, Run);
     }
 
     /// <summary>Lets the running step end and starts no other; returns when nothing runs any more.</summary>
@@ -43,7 +43,7 @@ internal sealed class BackgroundWork(WorkScheduler scheduler, string name, Func<
         {
             lock (_gate) Monitor.PulseAll(_gate);
         });
-        while (scheduler.TryRunPending())
+        while (context.Options.Scheduler.TryRunPending())
         {
             // as far as the waiting thread is the one that runs it
         }
@@ -74,9 +74,16 @@ internal sealed class BackgroundWork(WorkScheduler scheduler, string name, Func<
                 _again = false;
             }
 
-            // A step says whether there is more to do. It handles its own failures.
-            while (!Volatile.Read(ref _stopped) && step())
+            // A step says whether there is more to do. It handles the failures it knows; any other fails the index, not the process.
+            try
             {
+                while (!Volatile.Read(ref _stopped) && step())
+                {
+                }
+            }
+            catch (Exception e)
+            {
+                context.Health.Fail(e);
             }
         }
     }

@@ -31,7 +31,7 @@ internal sealed class Compactor
         _live = live;
         _room = room;
         _retired = retired;
-        _work = new BackgroundWork(context.Options.Scheduler, "hestia-compact", Step);
+        _work = new BackgroundWork(context, "hestia-compact", Step);
     }
 
     public long BytesWritten => Interlocked.Read(ref _bytesWritten);

@@ -122,6 +122,8 @@ internal sealed class RetiredFiles
     /// </summary>
     public void Prune()
     {
+        // A failed index does not know which of its manifests will be found at the next open, so it deletes nothing.
+        if (_context.Health.Cause is not null) return;
         lock (_gate)
         {
             var budget = _context.Options.RetiredBytes ?? Math.Max(MinBudget, _live.SegmentBytes / 4);

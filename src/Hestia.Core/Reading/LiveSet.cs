@@ -169,8 +169,21 @@ internal sealed class LiveSet : IDisposable
                     "Let compaction catch up, or run Optimize-HestiaIndex.");
             }
 
-            file = _store.Write(after, out var bytes);
+            // Opened first: once the manifest is written, nothing on the way to showing it may fail any more.
             var levels = OpenLevels(after);
+            byte[] bytes;
+            try
+            {
+                file = _store.Write(after, out bytes);
+            }
+            catch (Exception e)
+            {
+                foreach (var level in levels)
+                    foreach (var segment in level) _context.Segments.Release(segment);
+                FailIfPublished(after, e);
+                throw;
+            }
+
             lock (_viewGate)
             {
                 _manifest = after;
@@ -223,6 +236,25 @@ internal sealed class LiveSet : IDisposable
         }
 
         _view.Release();
+    }
+
+    /// <summary>
+    /// A manifest that could not be written is tried again under the next number. But if it has its name already, nobody knows whether it will
+    /// be there after a crash: then neither it nor the one before can be built upon.
+    /// </summary>
+    private void FailIfPublished(ManifestDocument document, Exception cause)
+    {
+        try
+        {
+            var name = ManifestFormat.FileName(document.Number, document.Checkpoint);
+            if (!_context.Files.FileExists(System.IO.Path.Combine(_store.DirectoryPath, name))) return;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // not known either
+        }
+
+        _context.Health.Fail(cause);
     }
 
     private void TrackFlushed(MemTable memtable)

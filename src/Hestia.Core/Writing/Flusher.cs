@@ -33,7 +33,7 @@ internal sealed class Flusher
         _room = room;
         _retired = retired;
         _flushed = flushed;
-        _work = new BackgroundWork(context.Options.Scheduler, "hestia-flush", Step);
+        _work = new BackgroundWork(context, "hestia-flush", Step);
     }
 
     public long SegmentsWritten => Interlocked.Read(ref _segmentsWritten);

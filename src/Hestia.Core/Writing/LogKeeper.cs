@@ -44,8 +44,8 @@ internal sealed class LogKeeper : IDisposable
         _durable = durable.Value;
         _preallocateBytes = Math.Min(context.Options.MemtableBytes, 64L << 20);
         // Threads of their own and not the pool's: a pool full of waiting writers would keep them waiting for what they wait for.
-        _preparing = new BackgroundWork(context.Options.Scheduler, "hestia-log", Prepare);
-        if (context.Durability == Durability.Async) _syncing = new BackgroundWork(context.Options.Scheduler, "hestia-sync", SyncInBackground);
+        _preparing = new BackgroundWork(context, "hestia-log", Prepare);
+        if (context.Durability == Durability.Async) _syncing = new BackgroundWork(context, "hestia-sync", SyncInBackground);
     }
 
     /// <summary>Last LSN whose log record (or segment) survives a power loss.</summary>

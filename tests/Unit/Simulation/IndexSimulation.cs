@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Hestia.Core;
+using Hestia.Core.Consistency;
 using Hestia.Core.Reading;
 
 namespace Hestia.Unit.Simulation;
@@ -15,6 +16,8 @@ internal sealed class IndexSimulation
     private const string Path = "/disk/index";
     private const int Keys = 60;
 
+    private static readonly bool s_live = Environment.GetEnvironmentVariable("HESTIA_SIMULATION_TRACE") is not null;
+
     private readonly Random _random;
     private readonly SimulatedDisk _disk;
     private readonly Durability _durability;
@@ -25,7 +28,8 @@ internal sealed class IndexSimulation
     private readonly List<Batch> _history = [];
     private SimulatedScheduler _scheduler;
     private HestiaIndex? _index;
-    private ulong _promised;
+    private ulong _promised; // survives a power loss
+    private ulong _written; // survives a killed process
     private bool _failed;
 
     public IndexSimulation(int seed)
@@ -74,8 +78,10 @@ internal sealed class IndexSimulation
         }
 
         if (_index is null) Reopen();
+        if (_index is null) return; // the power went once more
         Verify();
-        _index!.Dispose();
+        _disk.CrashAt = null;
+        _index.Dispose();
     }
 
     private IndexOptions Options() => _options with { FileSystem = new SimulatedFileSystem(_disk), Scheduler = _scheduler };
@@ -149,6 +155,22 @@ internal sealed class IndexSimulation
 
     private void Commit(Batch record, Func<ulong> write)
     {
+        if (_index!.State == IndexState.Failed) _failed = true; // in the background
+        if (_failed)
+        {
+            // What failed stays in doubt; what comes after it must be refused.
+            try
+            {
+                write();
+            }
+            catch (HestiaException e) when (e.Code == HestiaErrorCode.IndexFailed)
+            {
+                return;
+            }
+
+            throw Wrong("a failed index took a write");
+        }
+
         _history.RemoveAll(b => b.First >= record.First); // refused ones whose numbers are handed out again
         _history.Add(record);
         try
@@ -156,7 +178,6 @@ internal sealed class IndexSimulation
             var lsn = write();
             if (lsn != record.Last) throw Wrong($"a write got LSN {lsn} instead of {record.Last}");
             if (_durability is Durability.Sync or Durability.GroupSync) Promise(lsn);
-            if (_failed) throw Wrong("a failed index took a write");
         }
         catch (HestiaException e)
         {
@@ -203,6 +224,9 @@ internal sealed class IndexSimulation
 
         _index = null;
         _scheduler = new SimulatedScheduler(_random);
+        if (_disk.CrashAt is not null) return;
+        _disk.Fault = null;
+        CheckClosed();
     }
 
     private void Crash(bool power)
@@ -213,17 +237,19 @@ internal sealed class IndexSimulation
             _disk.PowerOff();
             _disk.Survival = _random.Next(4) switch { 0 => 0, 1 => 1, _ => _random.NextDouble() };
             _disk.PowerOn();
+            _written = 0;
         }
         else
         {
             // What was written stays: a killed process loses only what was in its memory.
-            if (_durability != Durability.Off && !_failed && _index is not null) Promise(_index.LastLsn.Value);
+            if (_durability != Durability.Off && !_failed && _index is not null) _written = Math.Max(_written, _index.LastLsn.Value);
             _disk.KillProcess();
         }
 
         Say(power ? $"power loss, promised {_promised}" : $"killed, promised {_promised}");
         _index = null;
         _scheduler = new SimulatedScheduler(_random);
+        if (_random.Next(3) == 0) CheckClosed(); // read-only, before anything is recovered
     }
 
     private void PlantFault()
@@ -269,6 +295,7 @@ internal sealed class IndexSimulation
 
         var last = _index.LastLsn.Value;
         Say($"opened at {last}{string.Concat(_index.Recovery.Notices.Select(n => " " + n.Code))}");
+        if (last < _written) throw Wrong($"{last} is the last write after a kill, but {_written} had been written");
         if (last < _promised) throw Wrong($"{last} is the last write, but {_promised} had been promised");
         if (last > 0 && !_history.Exists(b => b.Last == last)) throw Wrong($"a part of a batch came back: the last write is {last}");
         _history.RemoveAll(b => b.First > last);
@@ -299,6 +326,21 @@ internal sealed class IndexSimulation
             foreach (var (key, value) in shown)
                 if (!Same(model[key], value)) throw Wrong($"'{key}' shows a wrong value at {last}");
         }
+
+        if (_random.Next(4) == 0 && _disk.Fault is null && !_failed) CheckOpen();
+    }
+
+    private void CheckOpen()
+    {
+        var report = _index!.Check(new CheckOptions { Deep = true });
+        if (!report.Healthy) throw Wrong($"the open index fails its check: {string.Join("; ", report.Findings)}");
+    }
+
+    private void CheckClosed()
+    {
+        var report = IndexChecker.Check(new SimulatedFileSystem(_disk), Path, new CheckOptions { Deep = _random.Next(2) == 0 });
+        if (!report.Healthy) throw Wrong($"the closed index fails its check: {string.Join("; ", report.Findings)}");
+        if (report.LastLsn.Value < _promised) throw Wrong($"the check sees {report.LastLsn} as the last write, {_promised} was promised");
     }
 
     private void Guarded(string what, Action action)
@@ -356,7 +398,11 @@ internal sealed class IndexSimulation
     private static bool Same(byte[]? expected, byte[]? actual) =>
         expected is null ? actual is null : actual is not null && expected.AsSpan().SequenceEqual(actual);
 
-    private void Say(string what) => _trace.AppendLine(CultureInfo.InvariantCulture, $"{_disk.Calls}: {what}");
+    private void Say(string what)
+    {
+        if (s_live) Console.WriteLine($"{_disk.Calls}: {what}");
+        _trace.AppendLine(CultureInfo.InvariantCulture, $"{_disk.Calls}: {what}");
+    }
 
     private InvalidOperationException Wrong(string what) => new($"seed {Seed}: {what}\n{Trace}");
 

@@ -206,10 +206,14 @@ internal sealed class Node(bool isDirectory)
     {
         var length = _pendingLengths.Count == 0 ? _durableLength : random.NextDouble() < survival ? _pendingLengths[^1] : _pendingLengths[random.Next(_pendingLengths.Count)];
         if (_pendingLengths.Count > 0 && random.NextDouble() > survival) length = _durableLength;
-        var content = new byte[Math.Max(length, Math.Max(_durable.Length, Length))];
+        var end = Math.Max(length, _durable.Length);
+        foreach (var (offset, bytes) in _pending) end = Math.Max(end, offset + bytes.Length);
+        var content = new byte[end];
         _durable.CopyTo(content, 0);
         foreach (var (offset, bytes) in _pending)
         {
+            // A cut: what was behind it is zeros from then on.
+            if (bytes.Length == 0 && random.NextDouble() < survival) content.AsSpan((int)Math.Min(offset, end)).Clear();
             for (var at = 0; at < bytes.Length;)
             {
                 var sectorEnd = ((offset + at) / SimulatedDisk.SectorBytes + 1) * SimulatedDisk.SectorBytes;
