@@ -117,6 +117,12 @@ internal sealed unsafe class SegmentVerifier : IDisposable
         foreach (var (kind, offset, problem) in _tail.Problems)
         {
             var part = kind is null ? "footer" : kind.ToString()!.ToLowerInvariant();
+            if (_tail.IsUnreadable(offset))
+            {
+                Report(CheckFindings.SegmentUnreadable, $"The device could not read the {part}: {problem}", offset);
+                continue;
+            }
+
             var code = kind is null ? "SegmentFooter" : $"Segment{kind}";
             Report(code, $"The {part} is damaged: {problem}. The entries themselves are not in it.", offset);
         }
