@@ -129,6 +129,9 @@ public sealed partial class HestiaIndex
         }
     }
 
+    /// <summary>Deletes what the grace period no longer covers; also happens by itself.</summary>
+    internal void PruneRetired() => _retired.Prune();
+
     /// <summary>Waits until neither flush nor compaction has anything left to do.</summary>
     internal void WaitForBackgroundWork(CancellationToken cancellationToken = default)
     {

@@ -14,13 +14,16 @@ namespace Hestia.Unit.Simulation;
 internal sealed class IndexSimulation
 {
     private const string Path = "/disk/index";
-    private const int Keys = 60;
 
     private static readonly bool s_live = Environment.GetEnvironmentVariable("HESTIA_SIMULATION_TRACE") is not null;
 
     private readonly Random _random;
     private readonly SimulatedDisk _disk;
     private readonly Durability _durability;
+
+    /// <summary>Few keys with few values: the same content, and so the same segment names, come again and again.</summary>
+    private readonly bool _repetitive;
+    private readonly int _keys;
     private readonly IndexOptions _options;
     private readonly StringBuilder _trace = new();
 
@@ -31,6 +34,7 @@ internal sealed class IndexSimulation
     private ulong _promised; // survives a power loss
     private ulong _written; // survives a killed process
     private bool _failed;
+    private bool _interleaving;
 
     public IndexSimulation(int seed)
     {
@@ -38,6 +42,8 @@ internal sealed class IndexSimulation
         _random = new Random(seed);
         _disk = new SimulatedDisk(_random.Next());
         _durability = (Durability)_random.Next(4);
+        _repetitive = _random.Next(4) == 0;
+        _keys = _repetitive ? 3 : 60;
         _scheduler = new SimulatedScheduler(_random);
         _options = new IndexOptions
         {
@@ -70,6 +76,7 @@ internal sealed class IndexSimulation
         files.SyncDirectory("/");
         Say($"{_durability}");
         _index = HestiaIndex.Create(Path, new IndexSettings { BlockBytes = 1024, Durability = _durability }, Options());
+        _disk.Observer = InterleaveWork;
         for (var step = 0; step < steps; step++)
         {
             _disk.Now += TimeSpan.FromSeconds(_random.Next(20));
@@ -97,6 +104,7 @@ internal sealed class IndexSimulation
                 case < 70: _scheduler.TryRunPending(); break;
                 case < 75: Guarded("flush", () => Promise(_index!.Flush().Checkpoint.Value)); break;
                 case < 77: Guarded("compact", () => _index!.Compact()); break;
+                case < 83 when _repetitive: Guarded("compact", () => _index!.Compact()); break;
                 case < 83: ReadSome(); break;
                 case < 85: Close(); break;
                 case < 90: _disk.CrashAt = _disk.Calls + _random.Next(30); break;
@@ -140,11 +148,18 @@ internal sealed class IndexSimulation
 
     private (string, byte[]?) RandomOperation(WriteBatch batch)
     {
-        var key = $"k{_random.Next(Keys):D3}";
+        var key = $"k{_random.Next(_keys):D3}";
         if (_random.Next(5) == 0)
         {
             batch.Delete(Encoding.UTF8.GetBytes(key));
             return (key, null);
+        }
+
+        if (_repetitive)
+        {
+            var one = Encoding.UTF8.GetBytes($"{key} {_random.Next(2)} {new string('x', 200)}");
+            batch.Put(Encoding.UTF8.GetBytes(key), one);
+            return (key, one);
         }
 
         var value = new byte[_random.Next(200) == 0 ? _random.Next(32 << 10, 50 << 10) : _random.Next(300)];
@@ -172,10 +187,21 @@ internal sealed class IndexSimulation
         }
 
         _history.RemoveAll(b => b.First >= record.First); // refused ones whose numbers are handed out again
+        var before = ModelAt(record.First - 1);
         _history.Add(record);
         try
         {
-            var lsn = write();
+            ulong lsn;
+            _disk.Observer = (call, path) => LookOn(call, path, record, before);
+            try
+            {
+                lsn = write();
+            }
+            finally
+            {
+                _disk.Observer = InterleaveWork;
+            }
+
             if (lsn != record.Last) throw Wrong($"a write got LSN {lsn} instead of {record.Last}");
             if (_durability is Durability.Sync or Durability.GroupSync) Promise(lsn);
         }
@@ -188,12 +214,40 @@ internal sealed class IndexSimulation
         }
     }
 
+    /// <summary>A reader in the middle of a write: in Sync and GroupSync it must not see what is not durable yet.</summary>
+    private void LookOn(DiskCall call, string path, Batch record, SortedDictionary<string, byte[]> before)
+    {
+        InterleaveWork(call, path);
+        if (call != DiskCall.Sync || _durability is not (Durability.Sync or Durability.GroupSync) || !path.EndsWith(".wal", StringComparison.Ordinal)) return;
+        if (_index!.LastLsn.Value >= record.First) throw Wrong($"{_index.LastLsn} is shown while {record.First} to {record.Last} is being synced");
+        var key = record.Operations[^1].Key;
+        var seen = Tolerant(() => _index.Get(Encoding.UTF8.GetBytes(key)), out var failed);
+        if (!failed && !Same(before.GetValueOrDefault(key), seen)) throw Wrong($"'{key}' shows a write that is being synced");
+    }
+
+    /// <summary>Between a compaction's output and its manifest other work may come: a flush, and with it the deletion of retired files.</summary>
+    private void InterleaveWork(DiskCall call, string path)
+    {
+        if (_interleaving || call != DiskCall.SyncDirectory || !path.EndsWith("segments", StringComparison.Ordinal) || _random.Next(3) != 0) return;
+        _interleaving = true;
+        try
+        {
+            _disk.Now += TimeSpan.FromMinutes(_random.Next(4));
+            _index?.PruneRetired();
+            _scheduler.TryRun("hestia-flush"); // compaction is one at a time
+        }
+        finally
+        {
+            _interleaving = false;
+        }
+    }
+
     private void ReadSome()
     {
         var model = ModelAt(_index!.LastLsn.Value);
         for (var i = 0; i < 10; i++)
         {
-            var key = $"k{_random.Next(Keys):D3}";
+            var key = $"k{_random.Next(_keys):D3}";
             var actual = Tolerant(() => _index.Get(Encoding.UTF8.GetBytes(key)), out var failed);
             if (failed) return;
             model.TryGetValue(key, out var expected);

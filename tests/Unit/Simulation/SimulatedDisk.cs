@@ -44,6 +44,9 @@ internal sealed class SimulatedDisk
     /// <summary>Decides which calls fail, and how.</summary>
     public Func<DiskCall, string, Exception?>? Fault { get; set; }
 
+    /// <summary>Looks on before each changing call; may do work of its own.</summary>
+    public Action<DiskCall, string>? Observer { get; set; }
+
     /// <summary>How many sectors and directory changes the next crash keeps: 0 none to 1 all, by chance.</summary>
     public double Survival { get; set; } = 0.5;
 
@@ -87,6 +90,7 @@ internal sealed class SimulatedDisk
             return;
         }
 
+        Observer?.Invoke(call, path);
         if (CrashAt is { } at && Calls >= at)
         {
             IsOff = true;
@@ -96,9 +100,6 @@ internal sealed class SimulatedDisk
         Calls++;
         if (Fault?.Invoke(call, path) is { } failure) throw failure;
     }
-
-    /// <summary>A torn write: at a crash in the middle of it some of the sectors may have got through.</summary>
-    public bool CrashesNow => CrashAt is { } at && Calls >= at && !IsOff;
 
     public Node Root => _root;
 
