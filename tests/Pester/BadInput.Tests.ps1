@@ -224,10 +224,9 @@ Describe 'A newer format' {
     'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex' {
         $command = $_
         $path = New-ClosedIndex
-        $settings = Join-Path $path index.json
-        (Get-Content -Raw $settings) -replace '"formatVersion": *\d+', '"formatVersion": 999' | Set-Content -NoNewline $settings
+        Set-FormatVersion (Join-Path $path index.json) 999
         $before = Get-FolderState $path
-        $record = Assert-Failure { & $command -Path $path } FormatTooNew -Names 999
+        $record = Assert-Failure { & $command -Path $path } FormatTooNew -Names 999, $path -Category InvalidData
         $record.ErrorDetails.RecommendedAction | Should -BeLike '*newer*'
         Get-FolderState $path | Should -Be $before
     }

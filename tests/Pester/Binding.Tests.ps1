@@ -189,6 +189,13 @@ Describe 'Default views' {
         [HestiaPS.Display]::Time([datetimeoffset]'2026-04-15T05:00:00+02:00') | Should -BeExactly '2026-04-15 03:00:00Z'
     }
 
+    It 'holds no row back: a script that ends with exit shows them all' {
+        $path = New-ClosedIndex
+        $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
+        $child = Invoke-Child "Backup-HestiaIndex -Path '$path' -Repository '$repository'; exit 0"
+        $child.Output | Should -Match 'bk-.*orders'
+    }
+
     It 'renders every type that the tour emits without an error' {
         $ix = New-TestIndex -Count 20
         $repository = New-HestiaRepository -Path (New-TestPath backups)
@@ -214,6 +221,9 @@ Describe 'Default views' {
         foreach ($object in $objects) {
             $text = $object | Format-Table | Out-String -Width 220
             $text.Trim().Split("`n").Count | Should -Be 3 -Because "a heading, a line and one row of $($object.GetType().Name)"
+            # What does not fit a narrow console is left out, not squeezed into a column of single letters.
+            $narrow = ($object | Format-Table | Out-String -Width 80).Trim().Split("`n")
+            $narrow.Count | Should -Be 3 -Because "$($object.GetType().Name) in 80 columns"
         }
         $Error | Should -BeNullOrEmpty
     }

@@ -45,6 +45,16 @@ function Get-FolderState {
     ($files | ForEach-Object { '{0} {1} {2}' -f $_.FullName, $_.Length, (Get-FileHash -LiteralPath $_.FullName).Hash }) -join "`n"
 }
 
+function Set-FormatVersion {
+    # Writes another format version into a JSON file that ends in its own SHA-256, as a newer Hestia would: sealed again.
+    param([string] $Path, [int] $Version)
+    $text = [IO.File]::ReadAllText($Path) -replace '("formatVersion":\s*)\d+', "`${1}$Version"
+    $body = $text -replace ',"sha256":"[0-9a-f]{64}"\}\n$'
+    $body.Length | Should -BeLessThan $text.Length
+    $hash = [Security.Cryptography.SHA256]::HashData([Text.Encoding]::UTF8.GetBytes($body))
+    [IO.File]::WriteAllText($Path, $body + ',"sha256":"' + [Convert]::ToHexString($hash).ToLowerInvariant() + "`"}`n")
+}
+
 function Get-Failure {
     # The error record that a script block ends with; fails the test if there is none.
     param([scriptblock] $Script)

@@ -257,10 +257,11 @@ Describe 'Import' {
     }
 
     It 'exports exactly the cmdlets of the manifest, with approved verbs' {
-        $manifest = Import-PowerShellDataFile (Join-Path $ModulePath HestiaPS.psd1)
+        $file = if ($ModulePath -like '*.psd1') { $ModulePath } else { Join-Path $ModulePath HestiaPS.psd1 }
+        $manifest = Import-PowerShellDataFile $file
         (Get-Command -Module HestiaPS).Name | Sort-Object | Should -Be ($manifest.CmdletsToExport | Sort-Object)
         $verbs = (Get-Verb).Verb
         foreach ($command in Get-Command -Module HestiaPS) { $verbs | Should -Contain $command.Verb }
-        (Test-ModuleManifest (Join-Path $ModulePath HestiaPS.psd1)).Name | Should -Be HestiaPS
+        (Test-ModuleManifest $file).Name | Should -Be HestiaPS
     }
 }
