@@ -232,6 +232,19 @@ Describe 'Default views' {
 Describe 'Public types' {
     AfterEach { Close-TestSession }
 
+    It 'say times with their offset: <_>' -ForEach 'IndexSession', 'IndexInfo', 'IndexBackup', 'BackupReport', 'RestoreReport',
+    'BackupTestResult', 'IndexTestResult', 'WalTestResult', 'WalRecordInfo', 'RepairResult', 'RepositoryInfo', 'FlushReport' {
+        $types = ([type]"HestiaPS.$_").GetProperties().PropertyType.ForEach({ [Nullable]::GetUnderlyingType($_) ?? $_ })
+        $types | Should -Not -Contain ([datetime])
+    }
+
+    It 'name the source of a backup so that nothing takes it for a target: <_>' -ForEach 'IndexBackup', 'BackupReport' {
+        $names = ([type]"HestiaPS.$_").GetProperties().Name
+        $names | Should -Contain SourcePath
+        $names | Should -Contain IndexName
+        foreach ($forbidden in 'Path', 'LiteralPath', 'PSPath', 'Index') { $names | Should -Not -Contain $forbidden }
+    }
+
     It 'come from no private load context' {
         $default = [System.Runtime.Loader.AssemblyLoadContext]::Default
         foreach ($command in Get-Command -Module HestiaPS) {

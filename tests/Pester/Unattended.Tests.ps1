@@ -151,17 +151,30 @@ Describe 'Signals' -Skip:(-not $unix) {
         @{ Stage = 'backing up'; Script = 'while ($true) { Add-One; $null = Backup-HestiaIndex -Index $ix -Repository $repository }' }
         @{ Stage = 'restoring'; Script = 'for ($i = 0; ; $i++) { $null = $backup | Restore-HestiaIndex -Path "$target-$i" }' }
         @{ Stage = 'testing'; Script = 'while ($true) { $null = Test-HestiaIndex -Index $ix -Deep }' }
+        @{ Stage = 'verifying'; Script = 'while ($true) { $null = $backup | Test-HestiaBackup -Deep }' }
+        @{ Stage = 'opening and closing'; Script = 'while ($true) { Add-One; Close-HestiaIndex $ix; $ix = Open-HestiaIndex -Path $path }' }
+        @{ Stage = 'repairing'; Script = 'while ($true) { Restore-Damaged; $null = Repair-HestiaIndex -Path $broken -Force }' }
     ) {
         $path = New-ClosedIndex -Count 3000
         $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
         $backup = Backup-HestiaIndex -Path $path -Repository $repository
         $target = New-TestPath restored
+        $broken = New-TestPath broken
         $child = Start-Child "
+            `$path = '$path'
+            `$broken = '$broken'
             `$repository = '$repository'
             `$target = '$target'
             `$backup = Get-HestiaBackup -Repository '$repository'
             `$ix = Open-HestiaIndex -Path '$path'
             `$count = 0
+            function Restore-Damaged {
+                `$null = `$backup | Restore-HestiaIndex -Path `$broken -Force
+                `$segment = (Get-ChildItem (Join-Path `$broken segments))[0].FullName
+                `$bytes = [IO.File]::ReadAllBytes(`$segment)
+                `$bytes[200] = `$bytes[200] -bxor 1
+                [IO.File]::WriteAllBytes(`$segment, `$bytes)
+            }
             function Add-One { Set-HestiaEntry -Index `$ix -Key ('x{0}' -f ++`$script:count) -Value 1 }
             [Console]::Out.WriteLine('going')
             $Script"
@@ -181,6 +194,11 @@ Describe 'Signals' -Skip:(-not $unix) {
         }
         $null = Backup-HestiaIndex -Index $ix -Repository $repository
         $null = $backup | Restore-HestiaIndex -Path (New-TestPath again)
+        # Whatever an interrupted repair has left, another one finishes it.
+        if (Test-Path -LiteralPath $broken) {
+            $null = Repair-HestiaIndex -Path $broken -Force
+            (Test-HestiaIndex -Path $broken -Deep).Healthy | Should -BeTrue
+        }
     }
 
     It 'a killed process leaves what it was acknowledged, and no lock' {
