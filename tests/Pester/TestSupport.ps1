@@ -1,5 +1,8 @@
 # Shared by the Pester files: the module as users import it, folders, child processes and signals.
 
+# An error that a test does not expect fails it.
+$ErrorActionPreference = 'Stop'
+
 $script:ModulePath = if ($env:HESTIAPS_MODULE) { $env:HESTIAPS_MODULE } else { Join-Path $PSScriptRoot '../../artifacts/HestiaPS' }
 $script:ModulePath = (Resolve-Path -LiteralPath $script:ModulePath).ProviderPath
 Import-Module $script:ModulePath -Force -ErrorAction Stop
