@@ -10,8 +10,8 @@ namespace Hestia.CrashWriter;
 /// o LSN COUNTERS             opened: what each thread had written
 /// w THREAD NUMBER LSN TICKS  acknowledged
 /// x THREAD NUMBER CODE TEXT  refused
-/// s THREAD NUMBER            a reader saw it
-/// f COUNTERS                 a flush has finished that began when so much had been acknowledged
+/// s THREAD NUMBER TICKS      a reader saw it
+/// f TICKS COUNTERS           a flush has finished that began when so much had been acknowledged
 /// k                          a compaction has finished
 /// B, b ID LSN                a backup began, has finished
 /// R ID, r ID LSN             a restore began, has finished

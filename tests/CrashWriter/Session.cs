@@ -104,7 +104,7 @@ internal sealed class Session(WriterArguments arguments, Reporter reporter)
             var thread = random.Next(seen.Length);
             var number = Workload.ReadCounter(index.Get(Workload.CounterKey(thread)));
             if (number == seen[thread]) return;
-            reporter.Line($"s {thread} {number}");
+            reporter.Line($"s {thread} {number} {Stopwatch.GetTimestamp()}");
             if (number < seen[thread] && index.State != IndexState.Failed)
                 reporter.Line($"! thread {thread} was at {seen[thread]} and is shown at {number}");
             seen[thread] = number;
@@ -116,7 +116,7 @@ internal sealed class Session(WriterArguments arguments, Reporter reporter)
         var counters = new ulong[_acknowledged.Length];
         for (var i = 0; i < counters.Length; i++) counters[i] = Volatile.Read(ref _acknowledged[i]);
         index.Flush();
-        reporter.Line($"f {string.Join(' ', counters)}");
+        reporter.Line($"f {Stopwatch.GetTimestamp()} {string.Join(' ', counters)}");
     }
 
     private void Compact(HestiaIndex index)

@@ -76,7 +76,7 @@ internal sealed class CrashHistory(string path, Durability durability)
     {
         var acknowledged = reports.Acknowledged(Counters);
         var promised = Promised(kind, reports, acknowledged, cutTicks);
-        var seen = reports.Seen;
+        var seen = reports.Seen(cutTicks);
         var shownIsKept = kind != CrashKind.PowerLost ? durability != Durability.Off : durability is Durability.Sync or Durability.GroupSync;
         for (var thread = 0; thread < found.Length; thread++)
         {
@@ -99,9 +99,10 @@ internal sealed class CrashHistory(string path, Durability durability)
     private ulong[] Promised(CrashKind kind, Reports reports, ulong[] acknowledged, long cutTicks)
     {
         if (kind == CrashKind.Closed) return acknowledged;
-        var flushed = reports.Flushed.Select((f, thread) => Math.Max(f, Counters[thread])).ToArray();
+        var flushed = reports.Flushed(Counters, cutTicks);
         if (durability == Durability.Off) return flushed;
-        if (durability != Durability.Async || kind == CrashKind.Killed) return acknowledged;
+        if (kind == CrashKind.Killed) return acknowledged;
+        if (durability != Durability.Async) return reports.Acknowledged(flushed, cutTicks);
         var before = cutTicks - (long)(AsyncAllowance.TotalSeconds * System.Diagnostics.Stopwatch.Frequency);
         return reports.Acknowledged(flushed, before);
     }

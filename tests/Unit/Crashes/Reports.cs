@@ -19,8 +19,8 @@ internal sealed class Reports(int threads)
     private readonly List<string> _restoresBegun = [];
     private readonly List<string> _restoresFinished = [];
     private readonly List<string> _wrong = [];
-    private readonly ulong[] _seen = new ulong[threads];
-    private readonly ulong[] _flushed = new ulong[threads];
+    private readonly List<(int Thread, ulong Number, long Ticks)> _seen = [];
+    private readonly List<(ulong[] Counters, long Ticks)> _flushed = [];
 
     public int Threads => threads;
 
@@ -35,7 +35,7 @@ internal sealed class Reports(int threads)
     /// <summary>"ok", or the code that Close threw; null if the child was ended before.</summary>
     public string? Closed { get; private set; }
 
-    public int Flushes { get; private set; }
+    public int Flushes => Copy(_flushed).Count;
 
     public int Compactions { get; private set; }
 
@@ -64,11 +64,27 @@ internal sealed class Reports(int threads)
     /// <summary>What the child itself found wrong.</summary>
     public IReadOnlyList<string> Wrong => Copy(_wrong);
 
-    /// <summary>The newest batch of each thread that a reader saw.</summary>
-    public ulong[] Seen => (ulong[])_seen.Clone();
+    /// <summary>The newest batch of each thread that a reader had seen before then.</summary>
+    public ulong[] Seen(long beforeTicks)
+    {
+        var result = new ulong[threads];
+        foreach (var (thread, number, ticks) in Copy(_seen))
+            if (ticks < beforeTicks) result[thread] = Math.Max(result[thread], number);
+        return result;
+    }
 
-    /// <summary>What the finished flushes hold at least.</summary>
-    public ulong[] Flushed => (ulong[])_flushed.Clone();
+    /// <summary>What the flushes that had finished before then hold at least; <paramref name="before"/> was held already.</summary>
+    public ulong[] Flushed(IReadOnlyList<ulong> before, long beforeTicks)
+    {
+        var result = before.ToArray();
+        foreach (var (counters, ticks) in Copy(_flushed))
+        {
+            if (ticks >= beforeTicks) continue;
+            for (var i = 0; i < threads; i++) result[i] = Math.Max(result[i], counters[i]);
+        }
+
+        return result;
+    }
 
     /// <summary>Acknowledged batches of each thread: those it began with and those it reported.</summary>
     public ulong[] Acknowledged(IReadOnlyList<ulong> before, long beforeTicks = long.MaxValue)
@@ -98,11 +114,12 @@ internal sealed class Reports(int threads)
                     long.Parse(parts[4], CultureInfo.InvariantCulture)));
                 break;
             case "s":
-                Raise(_seen, int.Parse(parts[1], CultureInfo.InvariantCulture), Number(parts[2]));
+                _seen.Add((
+                    int.Parse(parts[1], CultureInfo.InvariantCulture), Number(parts[2]),
+                    long.Parse(parts[3], CultureInfo.InvariantCulture)));
                 break;
             case "f":
-                for (var i = 0; i < threads; i++) Raise(_flushed, i, Number(parts[i + 1]));
-                Flushes++;
+                _flushed.Add((Counters(parts[2..]), long.Parse(parts[1], CultureInfo.InvariantCulture)));
                 break;
             case "k":
                 Compactions++;
@@ -146,8 +163,6 @@ internal sealed class Reports(int threads)
     private static ulong Number(string text) => ulong.Parse(text, CultureInfo.InvariantCulture);
 
     private static ulong[] Counters(string[] parts) => [.. parts.Select(Number)];
-
-    private static void Raise(ulong[] counters, int thread, ulong value) => counters[thread] = Math.Max(counters[thread], value);
 
     private List<T> Copy<T>(List<T> list)
     {
