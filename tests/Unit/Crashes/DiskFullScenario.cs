@@ -25,9 +25,14 @@ internal static class DiskFullScenario
         history.Verify(CrashKind.Closed, goesOn, readOnly: false, $"{where}, went on");
 
         var killed = KillWhileFull(history, random.Next(), ballast, where);
+        var acknowledged = killed.Acknowledged(history.Counters);
         var whileFull = OpenWhileFull(history.Path);
         File.Delete(ballast);
         history.Verify(CrashKind.Killed, killed, readOnly: false, $"{where}, killed while full");
+        // Every thread's last write was refused, so it must not have come back.
+        Assert.True(
+            durability == Durability.Off || history.Counters.AsSpan().SequenceEqual(acknowledged),
+            $"{where}: acknowledged {string.Join(' ', acknowledged)}, found {string.Join(' ', history.Counters)}");
 
         // And with room it works as ever.
         using var child = new WriterProcess(history.Path, durability, random.Next());
@@ -43,7 +48,7 @@ internal static class DiskFullScenario
     private static Reports GoOnWithoutReopening(CrashHistory history, int seed, string ballast, string where)
     {
         using var child = new WriterProcess(history.Path, history.Durability, seed);
-        FillUntilRefused(child, ballast, where);
+        FillUntilRefused(child, ballast, EnoughRefusals, where);
         var (flushes, compactions) = (child.Reports.Flushes, child.Reports.Compactions);
         var before = child.Reports.Acknowledged(history.Counters);
         File.Delete(ballast);
@@ -61,8 +66,8 @@ internal static class DiskFullScenario
 
     private static Reports KillWhileFull(CrashHistory history, int seed, string ballast, string where)
     {
-        using var child = new WriterProcess(history.Path, history.Durability, seed);
-        FillUntilRefused(child, ballast, where);
+        using var child = new WriterProcess(history.Path, history.Durability, seed, ["stop=1"]);
+        FillUntilRefused(child, ballast, WriterProcess.Threads, where);
         child.Kill();
         CheckRefusals(child, where);
         return child.Reports;
@@ -90,7 +95,7 @@ internal static class DiskFullScenario
     }
 
     /// <summary>Takes all the room there is, again and again as the index gives some back, until writes were refused often enough.</summary>
-    private static void FillUntilRefused(WriterProcess child, string ballast, string where)
+    private static void FillUntilRefused(WriterProcess child, string ballast, int refusals, string where)
     {
         child.WaitForOpen();
         Assert.True(child.WaitUntil(r => r.WriteCount > 50, Patience), $"{where}: it does not write. {child.Describe()}");
@@ -98,7 +103,7 @@ internal static class DiskFullScenario
         using var file = File.OpenHandle(ballast, FileMode.Create, FileAccess.Write);
         var block = new byte[64 << 10];
         long length = 0;
-        while (child.Reports.Refusals.Count < EnoughRefusals)
+        while (child.Reports.Refusals.Count < refusals)
         {
             Assert.False(child.HasExited, $"{where}: the child ended by itself. {child.Describe()}");
             Assert.True(clock.Elapsed < Patience, $"{where}: nothing is refused. {child.Describe()}");
