@@ -7,6 +7,19 @@ using Hestia.Unit.Index;
 
 namespace Hestia.Unit.Repair;
 
+/// <summary>What was damaged.</summary>
+public enum Variant
+{
+    /// <summary>As a killed process leaves it.</summary>
+    Crashed,
+
+    /// <summary>Closed.</summary>
+    Clean,
+
+    /// <summary>As a killed process leaves it, with nothing retained.</summary>
+    Lean,
+}
+
 /// <summary>A small index with every kind of file in it and its whole history, and what may hold after damage.</summary>
 public abstract class RepairTestBase() : IndexTestBase(Memory)
 {
@@ -26,7 +39,7 @@ public abstract class RepairTestBase() : IndexTestBase(Memory)
 
     protected static IndexOptions Tiny => new()
     {
-        MemtableBytes = 64 << 10,
+        MemtableBytes = 4 << 20,
         Level1Bytes = 64 << 10,
         SegmentBytes = 16 << 10,
         CacheBytes = 64 << 10,
@@ -36,6 +49,19 @@ public abstract class RepairTestBase() : IndexTestBase(Memory)
     };
 
     private protected static FileSystem Disk { get; } = new InterruptedFileSystem();
+
+    /// <summary>The crashed index without anything retained: what is damaged in it has no second source.</summary>
+    protected string Lean => Path.Combine(Root, "lean");
+
+    /// <summary>Every code of an action that repairs here took.</summary>
+    protected HashSet<string> ActionsTaken { get; } = [];
+
+    protected string SourceOf(Variant variant) => variant switch
+    {
+        Variant.Crashed => Crashed,
+        Variant.Clean => Clean,
+        _ => Lean,
+    };
 
     protected void Build()
     {
@@ -51,13 +77,21 @@ public abstract class RepairTestBase() : IndexTestBase(Memory)
             index.Flush();
         }
 
-        // A level above the deepest: what level 0 held moves to level 1 over a bottom without LSNs.
-        Write(index, random, 40, 0, 400);
-        CopyDirectory(IndexPath, Path.Combine(Root, "before"));
+        // Killed twice with a log not yet flushed: the log then has several files that recovery needs.
+        for (var i = 0; i < 2; i++)
+        {
+            Write(index, random, 40, i * 100, 400);
+            var killed = Path.Combine(Root, "killed" + i);
+            CopyDirectory(index.Path, killed);
+            index.Dispose();
+            index = HestiaIndex.Open(killed, Tiny);
+        }
+
         Write(index, random, 40, 200, 400);
-        CopyAsIs(index, "crashed");
+        CopyDirectory(index.Path, Crashed);
         index.Close();
-        Directory.Move(IndexPath, Clean);
+        Directory.Move(index.Path, Clean);
+        MakeLean();
     }
 
     protected string Copy(string source, string name)
@@ -130,14 +164,16 @@ public abstract class RepairTestBase() : IndexTestBase(Memory)
 
             report = IndexRepairer.Repair(Disk, index, new RepairOptions { AllowLoss = true });
             Assert.Equal(plan.Actions, report.Actions);
+            foreach (var action in report.Actions) ActionsTaken.Add(action.Code);
         }
         catch (Exception e) when (e is not Xunit.Sdk.XunitException)
         {
             throw new InvalidOperationException($"{what}: {e.Message}", e);
         }
 
+        var after = Contents(index);
         foreach (var content in before)
-            Assert.True(Contents(index).Contains(content) || IsCutLog(index, content), $"{what}: {content} is gone");
+            Assert.True(after.Contains(content) || IsCutLog(index, content), $"{what}: {content} is gone");
         var check = IndexChecker.Check(Disk, index, new CheckOptions { Deep = true });
         Assert.True(check.Healthy, $"{what}: {string.Join('\n', check.Findings)}");
         Assert.Equal(check.Entries, report.EntriesKept);
@@ -178,6 +214,23 @@ public abstract class RepairTestBase() : IndexTestBase(Memory)
         content.StartsWith(".wal", StringComparison.Ordinal) && (!Directory.Exists(Path.Combine(index, "quarantine"))
             || Directory.GetFiles(Path.Combine(index, "quarantine"), "*.wal*").Length > 0
             || Directory.GetFiles(Path.Combine(index, "wal")).Length > 0);
+
+    private void MakeLean()
+    {
+        CopyDirectory(Crashed, Lean);
+        var survey = ManifestSurvey.Make(Disk, Lean);
+        var live = survey.All[0].Document!;
+        for (var i = 1; i < survey.All.Count; i++) File.Delete(survey.All[i].File.Path);
+        var named = live.Segments.Select(s => s.Id + ".seg").ToHashSet();
+        foreach (var segment in Directory.GetFiles(Path.Combine(Lean, "segments")))
+            if (!named.Contains(Path.GetFileName(segment))) File.Delete(segment);
+        var logs = Directory.GetFiles(Path.Combine(Lean, "wal"), "*.wal").Order(StringComparer.Ordinal).ToList();
+        for (var i = 0; i + 1 < logs.Count; i++)
+            if (ulong.Parse(Path.GetFileNameWithoutExtension(logs[i + 1])) <= live.Checkpoint.Value + 1) File.Delete(logs[i]);
+        Assert.True(live.Segments.Select(s => s.Level).Distinct().Count() > 1, "several levels are wanted");
+        Assert.True(live.Segments.Any(s => s.MaxLsn == Lsn.None) && live.Segments.Any(s => s.MaxLsn > Lsn.None), "segments with and without LSNs are wanted");
+        Assert.True(Directory.GetFiles(Path.Combine(Lean, "wal"), "*.wal").Length > 1, "several log files are wanted");
+    }
 
     private static string Describe(byte[]? value) => value is null ? "missing" : $"{value.Length} bytes ({Convert.ToHexString(value.AsSpan(0, Math.Min(4, value.Length)))})";
 
