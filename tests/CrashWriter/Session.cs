@@ -14,6 +14,7 @@ internal sealed class Session(WriterArguments arguments, Reporter reporter)
 
     public int Run()
     {
+        if (!IndexDescription.IsIndex(arguments.Index)) HestiaIndex.Create(arguments.Index).Close(); // for use by hand
         var index = HestiaIndex.Open(arguments.Index, arguments.Options());
         for (var thread = 0; thread < _acknowledged.Length; thread++)
             _acknowledged[thread] = Workload.ReadCounter(index.Get(Workload.CounterKey(thread)));

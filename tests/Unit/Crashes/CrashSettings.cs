@@ -8,6 +8,9 @@ internal static class CrashSettings
     /// <summary>Kills for each durability.</summary>
     public static int Rounds { get; } = Number("HESTIA_CRASH_ROUNDS", 20);
 
+    /// <summary>Rounds of each kind in a soak; as many as there is time for, unless somebody says.</summary>
+    public static int SoakRounds { get; } = Number("HESTIA_CRASH_ROUNDS", int.MaxValue);
+
     /// <summary>What the moments and sizes follow from; a failure names it.</summary>
     public static int Seed { get; } = Number("HESTIA_CRASH_SEED", Environment.TickCount & 0xFFFFFF);
 

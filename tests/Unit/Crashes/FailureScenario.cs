@@ -76,7 +76,7 @@ internal static class FailureScenario
                 child.AwaitEnd(Patience);
                 reports = child.Reports;
                 if (failed) CheckFailed(child, durability, history.Counters, readable: true, where);
-                else Assert.True(reports.Closed == "ok", $"{where}: {child.Describe()}");
+                else CheckWentOn(child, error == "ENOSPC" ? HestiaErrorCode.DiskFull : HestiaErrorCode.IoError, where);
             }
 
             Assert.Contains("(INJECTED)", File.ReadAllText(Path.Combine(root, "trace")), StringComparison.Ordinal);
@@ -88,6 +88,14 @@ internal static class FailureScenario
         {
             Directory.Delete(root, recursive: true);
         }
+    }
+
+    /// <summary>What was refused was refused by name, and the rest went on.</summary>
+    private static void CheckWentOn(WriterProcess child, HestiaErrorCode code, string where)
+    {
+        Assert.True(child.Reports.Closed == "ok" && child.Errors.Length == 0, $"{where}: {child.Describe()}");
+        foreach (var refusal in child.Reports.Refusals.Concat(child.Reports.JobRefusals))
+            Assert.True(refusal.Code == code.ToString(), $"{where}: refused with {refusal}");
     }
 
     private static void CheckFailed(WriterProcess child, Durability durability, ulong[] before, bool readable, string where)
