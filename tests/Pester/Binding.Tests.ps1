@@ -35,7 +35,7 @@ Describe 'Parameters of <_>' -ForEach $commands {
 
     It 'says what it emits, and each type has a default view' {
         $types = (Get-Command $_).OutputType.Type
-        $types.Count | Should -BeGreaterThan 0
+        @($types).Count | Should -BeGreaterThan 0
         foreach ($type in $types | Where-Object { $_ -and $_.Namespace -eq 'HestiaPS' }) {
             Get-FormatData -TypeName $type.FullName -PowerShellVersion $PSVersionTable.PSVersion |
                 Should -Not -BeNullOrEmpty -Because $type.FullName
