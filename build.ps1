@@ -7,7 +7,7 @@
     Demo     builds, then catalogues a folder, backs the catalogue up twice, deletes it, restores it and proves every entry equal.
     Test     builds, then runs xUnit, Pester, PSScriptAnalyzer and Test-ModuleManifest. The last line is the total.
     Bench    builds, then measures load, read and scan. What follows the known parameters goes to the benchmark as it is.
-    Soak     builds, then runs the tests of category Soak until the time is used up.
+    Soak     builds, then runs the tests of category Soak until the time or the rounds are used up.
     Package  builds, then makes the module's zip and the NuGet packages in artifacts/packages.
 .EXAMPLE
     ./build.ps1 -Task Demo -Folder ~/Pictures
@@ -38,6 +38,10 @@ param(
     # Soak: how long to go on.
     [ValidateRange(1, 100000)]
     [int] $Minutes = 10,
+
+    # Soak: end after so many rounds of each kind of crash, if the time has not ended it before; 0 for as many as there is time for.
+    [ValidateRange(0, 100000000)]
+    [int] $Rounds = 0,
 
     # Bench: arguments of the benchmark itself; none runs its default.
     [Parameter(ValueFromRemainingArguments)]
@@ -241,10 +245,13 @@ function Invoke-Test([string] $Filter) {
     Write-Total $counts
 }
 
-function Invoke-Soak([int] $Minutes) {
+function Invoke-Soak([int] $Minutes, [int] $Rounds) {
     Write-Step "Soak: the tests of category Soak, for $Minutes minutes"
-    $count = Invoke-UnitTest -Selection '-trait', 'Category=Soak' -Environment @{ HESTIA_SOAK_MINUTES = $Minutes } `
-        -Timeout ([timespan]::FromMinutes($Minutes + 30))
+    $environment = @{ HESTIA_SOAK_MINUTES = $Minutes }
+    if ($Rounds -gt 0) { $environment['HESTIA_CRASH_ROUNDS'] = $Rounds }
+    # Tests that do not fit side by side begin when others have ended, and each may take the whole time.
+    $count = Invoke-UnitTest -Selection '-trait', 'Category=Soak' -Environment $environment `
+        -Timeout ([timespan]::FromMinutes(2 * $Minutes + 30))
     if ($count.Passed + $count.Failed + $count.Skipped -eq 0) { Write-Information 'No test is of category Soak.' }
     Write-Total @($count)
 }
@@ -300,7 +307,7 @@ try {
         'Demo' { $exitCode = Invoke-Demo -Folder $Folder -Keep:$Keep }
         'Test' { $exitCode = Invoke-Test -Filter $Filter }
         'Bench' { $exitCode = Invoke-Bench -Arguments $Arguments }
-        'Soak' { $exitCode = Invoke-Soak -Minutes $Minutes }
+        'Soak' { $exitCode = Invoke-Soak -Minutes $Minutes -Rounds $Rounds }
         'Package' { Invoke-Package }
     }
 }

@@ -29,7 +29,7 @@ try {
 }
 catch {
     # Said here because 'pwsh -File' itself would exit with 1 but say nothing of the way out.
-    Write-Output "NOT BACKED UP: $_"
+    Write-Output "NOT BACKED UP: $($_.Exception.Message)"
     exit 1
 }
 exit 0

@@ -171,8 +171,8 @@ try {
         $surplus, (Format-Rate $proof.Equal $clock.Elapsed)) $clock.Elapsed
 
     $check = Test-HestiaIndex -Path $restoredPath -Deep
-    $verdict = $check.Healthy ? 'healthy' : 'DAMAGED'
-    Write-Step 'Check the restored index' "$verdict, $($check.Findings.Count) findings, every segment hashed" $check.Duration
+    $verdict = $check.Healthy ? 'healthy' : "DAMAGED: $($check.Findings -join ' ')"
+    Write-Step 'Check the restored index' "$verdict, every segment hashed" $check.Duration
 
     Write-Information ''
     if ($equal -and $check.Healthy) {

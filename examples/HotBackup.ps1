@@ -38,7 +38,7 @@ foreach ($session in $sessions) {
     }
     catch {
         $failed++
-        Write-Output "NOT BACKED UP: $($session.Name): $_"
+        Write-Output "NOT BACKED UP: $($session.Name): $($_.Exception.Message)"
     }
 }
 exit [int]($failed -gt 0)

@@ -57,7 +57,7 @@ try {
     catch {
         # Who has it open, or a missing folder, is nothing that a repair could help.
         if ($_.FullyQualifiedErrorId -match '^(IndexInUse|PathNotFound|NotAnIndex|FormatTooNew|AccessDenied|DiskFull)') { throw }
-        Write-Output "   does not open: $_"
+        Write-Output "   does not open: $($_.Exception.Message)"
     }
 
     if (-not $check -or -not $check.Healthy) {
@@ -91,7 +91,7 @@ try {
     }
 }
 catch {
-    Write-Output "COULD NOT BE DONE: $_"
+    Write-Output "COULD NOT BE DONE: $($_.Exception.Message)"
     exit ($_.FullyQualifiedErrorId -like 'RepairWouldLoseData*' ? 2 : 1)
 }
 finally {

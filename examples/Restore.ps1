@@ -45,7 +45,7 @@ try {
     Test-HestiaIndex -LiteralPath $Path -Deep
 }
 catch {
-    Write-Output "NOT RESTORED: $_"
+    Write-Output "NOT RESTORED: $($_.Exception.Message)"
     exit 1
 }
 exit 0

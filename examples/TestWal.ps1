@@ -21,7 +21,7 @@ $damaged = 0
 $failed = 0
 try { Import-Module ($env:HESTIAPS_MODULE ?? 'HestiaPS') }
 catch {
-    Write-Output "COULD NOT RUN: $_"
+    Write-Output "COULD NOT RUN: $($_.Exception.Message)"
     exit 1
 }
 foreach ($folder in $Path) {
@@ -39,7 +39,7 @@ foreach ($folder in $Path) {
     }
     catch {
         $failed++
-        Write-Output "COULD NOT CHECK  $folder  $_"
+        Write-Output "COULD NOT CHECK  $folder  $($_.Exception.Message)"
     }
 }
 if ($damaged) { exit 2 }

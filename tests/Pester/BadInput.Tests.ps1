@@ -58,6 +58,16 @@ Describe 'A path of the wrong type' {
         Test-Path -LiteralPath (Join-Path $path .lock) | Should -BeFalse
     }
 
+    It 'a folder without a log is an error in <_>' -ForEach 'Test-HestiaWal', 'Get-HestiaWalRecord' {
+        $command = $_
+        $path = New-TestPath folder
+        $null = New-Item -ItemType Directory $path
+        Set-Content (Join-Path $path notes.txt) hello
+        $before = Get-FolderState $path
+        $null = Assert-Failure { & $command -Path $path } NotAnIndex -Names $path
+        Get-FolderState $path | Should -Be $before
+    }
+
     It 'a folder that holds something is TargetNotEmpty for a new index and for a restore' {
         $path = New-TestPath folder
         $null = New-Item -ItemType Directory $path
@@ -224,12 +234,33 @@ Describe 'A newer format' {
     'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex' {
         $command = $_
         $path = New-ClosedIndex
-        $settings = Join-Path $path index.json
-        (Get-Content -Raw $settings) -replace '"formatVersion": *\d+', '"formatVersion": 999' | Set-Content -NoNewline $settings
+        Set-FormatVersion (Join-Path $path index.json) 999
         $before = Get-FolderState $path
-        $record = Assert-Failure { & $command -Path $path } FormatTooNew -Names 999
+        $record = Assert-Failure { & $command -Path $path } FormatTooNew -Names 999, $path -Category InvalidData
         $record.ErrorDetails.RecommendedAction | Should -BeLike '*newer*'
         Get-FolderState $path | Should -Be $before
+    }
+}
+
+Describe 'A newer repository' {
+    AfterEach { Close-TestSession }
+
+    It 'is FormatTooNew for all that use it, and nothing changes' {
+        $path = New-ClosedIndex
+        $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
+        $backup = Backup-HestiaIndex -Path $path -Repository $repository
+        $settings = Join-Path $repository repository.json
+        Set-ItemProperty -LiteralPath $settings -Name IsReadOnly -Value $false
+        Set-FormatVersion $settings 999
+        $before = Get-FolderState $repository
+        $target = New-TestPath target
+        foreach ($try in { Get-HestiaBackup -Repository $repository }, { Backup-HestiaIndex -Path $path -Repository $repository },
+            { Test-HestiaBackup -Repository $repository -BackupId $backup.BackupId }, { $backup | Restore-HestiaIndex -Path $target }) {
+            $record = Assert-Failure $try FormatTooNew -Names 999 -Category InvalidData
+            $record.ErrorDetails.RecommendedAction | Should -BeLike '*newer*'
+        }
+        Test-Path -LiteralPath $target | Should -BeFalse
+        Get-FolderState $repository | Should -Be $before
     }
 }
 

@@ -189,6 +189,13 @@ Describe 'Default views' {
         [HestiaPS.Display]::Time([datetimeoffset]'2026-04-15T05:00:00+02:00') | Should -BeExactly '2026-04-15 03:00:00Z'
     }
 
+    It 'holds no row back: a script that ends with exit shows them all' {
+        $path = New-ClosedIndex
+        $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
+        $child = Invoke-Child "Backup-HestiaIndex -Path '$path' -Repository '$repository'; exit 0"
+        $child.Output | Should -Match 'bk-.*orders'
+    }
+
     It 'renders every type that the tour emits without an error' {
         $ix = New-TestIndex -Count 20
         $repository = New-HestiaRepository -Path (New-TestPath backups)
@@ -214,6 +221,9 @@ Describe 'Default views' {
         foreach ($object in $objects) {
             $text = $object | Format-Table | Out-String -Width 220
             $text.Trim().Split("`n").Count | Should -Be 3 -Because "a heading, a line and one row of $($object.GetType().Name)"
+            # What does not fit a narrow console is left out, not squeezed into a column of single letters.
+            $narrow = ($object | Format-Table | Out-String -Width 80).Trim().Split("`n")
+            $narrow.Count | Should -Be 3 -Because "$($object.GetType().Name) in 80 columns"
         }
         $Error | Should -BeNullOrEmpty
     }
@@ -221,6 +231,19 @@ Describe 'Default views' {
 
 Describe 'Public types' {
     AfterEach { Close-TestSession }
+
+    It 'say times with their offset: <_>' -ForEach 'IndexSession', 'IndexInfo', 'IndexBackup', 'BackupReport', 'RestoreReport',
+    'BackupTestResult', 'IndexTestResult', 'WalTestResult', 'WalRecordInfo', 'RepairResult', 'RepositoryInfo', 'FlushReport' {
+        $types = ([type]"HestiaPS.$_").GetProperties().PropertyType.ForEach({ [Nullable]::GetUnderlyingType($_) ?? $_ })
+        $types | Should -Not -Contain ([datetime])
+    }
+
+    It 'name the source of a backup so that nothing takes it for a target: <_>' -ForEach 'IndexBackup', 'BackupReport' {
+        $names = ([type]"HestiaPS.$_").GetProperties().Name
+        $names | Should -Contain SourcePath
+        $names | Should -Contain IndexName
+        foreach ($forbidden in 'Path', 'LiteralPath', 'PSPath', 'Index') { $names | Should -Not -Contain $forbidden }
+    }
 
     It 'come from no private load context' {
         $default = [System.Runtime.Loader.AssemblyLoadContext]::Default

@@ -2,8 +2,11 @@ BeforeAll {
     . $PSScriptRoot/TestSupport.ps1
 
     function New-BrokenIndex {
-        # A closed index that lost one of its two segments.
-        $ix = New-TestIndex -Count 500 -Flush
+        # A closed index of 600 entries whose larger segment is damaged; without a log that could stand in for it, unless -Durability says so.
+        param([string] $Durability = 'Off')
+        $ix = Open-HestiaIndex -Path (New-TestPath) -Create -Durability $Durability
+        1..500 | ForEach-Object { [pscustomobject]@{ Key = 'k{0:d5}' -f $_; Value = "value $_" } } | Set-HestiaEntry -Index $ix
+        $null = Invoke-HestiaFlush -Index $ix
         501..600 | ForEach-Object { [pscustomobject]@{ Key = 'k{0:d5}' -f $_; Value = "value $_" } } | Set-HestiaEntry -Index $ix
         Close-HestiaIndex $ix
         $segments = Get-ChildItem (Join-Path $ix.Path segments) -Filter *.seg | Sort-Object Length
@@ -62,6 +65,18 @@ Describe 'Repair-HestiaIndex' {
         (Get-HestiaEntry -Index $ix -Key k00600).Value | Should -Be 'value 600'
         foreach ($entry in Get-HestiaEntry -Index $ix) { $entry.Value | Should -Be "value $([int]$entry.Key.Substring(1))" }
         Test-Path (Join-Path $path quarantine) | Should -BeTrue
+    }
+
+    It 'loses nothing where the log still holds what the segment lost, and needs no -Force then' {
+        $path = New-BrokenIndex -Durability GroupSync
+        $result = Repair-HestiaIndex -Path $path
+        $result.Changed | Should -BeTrue
+        $result.Lost | Should -BeNullOrEmpty
+        $result.EntriesKept | Should -Be 600
+        (Test-HestiaIndex -Path $path -Deep).Healthy | Should -BeTrue
+        $ix = Open-HestiaIndex -Path $path
+        @(Get-HestiaEntry -Index $ix).Count | Should -Be 600
+        foreach ($entry in Get-HestiaEntry -Index $ix) { $entry.Value | Should -Be "value $([int]$entry.Key.Substring(1))" }
     }
 
     It 'refuses an index that is open in this process' {

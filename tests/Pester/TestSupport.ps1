@@ -1,5 +1,8 @@
 # Shared by the Pester files: the module as users import it, folders, child processes and signals.
 
+# An error that a test does not expect fails it.
+$ErrorActionPreference = 'Stop'
+
 $script:ModulePath = if ($env:HESTIAPS_MODULE) { $env:HESTIAPS_MODULE } else { Join-Path $PSScriptRoot '../../artifacts/HestiaPS' }
 $script:ModulePath = (Resolve-Path -LiteralPath $script:ModulePath).ProviderPath
 Import-Module $script:ModulePath -Force -ErrorAction Stop
@@ -43,6 +46,16 @@ function Get-FolderState {
     if (-not (Test-Path -LiteralPath $Path)) { return '(nothing there)' }
     $files = Get-ChildItem -LiteralPath $Path -Recurse -File -Force | Where-Object Name -NE '.lock' | Sort-Object FullName
     ($files | ForEach-Object { '{0} {1} {2}' -f $_.FullName, $_.Length, (Get-FileHash -LiteralPath $_.FullName).Hash }) -join "`n"
+}
+
+function Set-FormatVersion {
+    # Writes another format version into a JSON file that ends in its own SHA-256, as a newer Hestia would: sealed again.
+    param([string] $Path, [int] $Version)
+    $text = [IO.File]::ReadAllText($Path) -replace '("formatVersion":\s*)\d+', "`${1}$Version"
+    $body = $text -replace ',"sha256":"[0-9a-f]{64}"\}\n$'
+    $body.Length | Should -BeLessThan $text.Length
+    $hash = [Security.Cryptography.SHA256]::HashData([Text.Encoding]::UTF8.GetBytes($body))
+    [IO.File]::WriteAllText($Path, $body + ',"sha256":"' + [Convert]::ToHexString($hash).ToLowerInvariant() + "`"}`n")
 }
 
 function Get-Failure {

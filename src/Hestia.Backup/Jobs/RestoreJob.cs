@@ -116,6 +116,16 @@ internal sealed class RestoreJob(
         var report = IndexChecker.Check(_files, target.StagingPath, new CheckOptions(), progress, cancellationToken);
         if (!report.Healthy)
         {
+            // What the device would not give back says nothing about the backup.
+            if (report.Findings.FirstOrDefault(static f => CheckFindings.IsUnreadable(f.Code)) is { } unreadable)
+            {
+                throw new HestiaException(
+                    HestiaErrorCode.IoError,
+                    $"What was restored cannot be read back: {unreadable.Message}",
+                    target.StagingPath,
+                    "Nothing was replaced. Check the device and the system log, then try again.");
+            }
+
             throw new HestiaException(
                 HestiaErrorCode.BackupDamaged,
                 $"Every object of backup {manifest.Summary.BackupId} is as it was written, and yet the index does not pass its check: "

@@ -53,7 +53,7 @@ internal sealed class Compactor
     public void WaitIdle(CancellationToken cancellationToken) => _work.WaitIdle(cancellationToken);
 
     /// <summary>
-    /// Merges everything into the deepest level in use. Segments that are there already, alone in their key range and without tombstones or
+    /// Merges everything there is when it begins into the deepest level in use. Segments that are there already, alone in their key range and without tombstones or
     /// LSNs, stay as they are.
     /// </summary>
     public long CompactAll(IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
@@ -72,6 +72,9 @@ internal sealed class Compactor
                         var job = NextOfFull(view, level);
                         if (job is null) break;
                         rewritten += Run(view, job, progress, linked.Token);
+                        // All that was in level 0 went down. What writers flush meanwhile is not asked for, and waiting for level 0 to
+                        // be empty would be waiting for them to stop. The deeper levels gain nothing while the gate is held.
+                        if (level == 0) break;
                     }
                     finally
                     {

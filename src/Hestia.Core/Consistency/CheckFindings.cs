@@ -66,6 +66,12 @@ public static class CheckFindings
     /// <summary>Entries that are live could not be read although every checksum was right.</summary>
     public const string EntriesUnreadable = "EntriesUnreadable";
 
+    /// <summary>The device does not give a segment's bytes.</summary>
+    public const string SegmentUnreadable = "SegmentUnreadable";
+
     /// <summary>The log of an open index ends before what had been acknowledged as durable.</summary>
     public const string WalEndsEarly = "WalEndsEarly";
+
+    /// <summary>Whether a finding says that bytes could not be read, not that they are wrong.</summary>
+    internal static bool IsUnreadable(string code) => code is ManifestUnreadable or SegmentUnreadable or EntriesUnreadable;
 }

@@ -49,7 +49,8 @@ internal sealed class IndexCheck(FileSystem files, string path, CheckOptions opt
             Path.Combine(path, FileNames.Wal),
             new WalScanOptions(indexId, manifest?.Timeline.Id, manifest?.Checkpoint, IncludeUnneeded: true),
             cancellation);
-        _findings.AddRange(log.Findings);
+        // No log at all is how a restore leaves an index: nothing to tell.
+        _findings.AddRange(log.Files.Count > 0 ? log.Findings : log.Findings.Where(static f => f.Code != WalFindings.BehindCheckpoint));
         ReportManifests(survey, chosen, indexId, log);
         if (options.Deep) CheckRetired(segmentsCheck, survey, segments);
         var checkpoint = manifest?.Checkpoint ?? Lsn.None;

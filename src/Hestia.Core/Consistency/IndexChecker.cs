@@ -11,7 +11,7 @@ namespace Hestia.Core.Consistency;
 public static class IndexChecker
 {
     /// <summary>Checks the index in a folder. Damage is reported, not thrown.</summary>
-    /// <exception cref="HestiaException">PathNotFound, NotAnIndex, IndexInUse, LockUnsupported, AccessDenied, IoError.</exception>
+    /// <exception cref="HestiaException">PathNotFound, NotAnIndex, FormatTooNew, IndexInUse, LockUnsupported, AccessDenied, IoError.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static CheckReport Check(
         string path,
@@ -34,9 +34,9 @@ public static class IndexChecker
         {
             IndexSettingsFile.Read(files, path);
         }
-        catch (HestiaException e) when (e.Code is HestiaErrorCode.SettingsDamaged or HestiaErrorCode.FormatTooNew)
+        catch (HestiaException e) when (e.Code == HestiaErrorCode.SettingsDamaged)
         {
-            // An index, only a damaged one: that is for the report.
+            // An index, only a damaged one: that is for the report. Of a newer format nothing can be said here.
         }
 
         using var held = IndexLock.TakeShared(files, path);

@@ -21,11 +21,7 @@ internal sealed class UnixFileLock : FileLock
 
     public static UnixFileLock? TryTake(string path, bool shared)
     {
-        if (!shared && !File.Exists(path))
-        {
-            using var created = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, Platform.ShareAll);
-        }
-
+        if (!shared && !File.Exists(path)) Create(path);
         var handle = Platform.OpenDescriptor(path, write: !shared);
         try
         {
@@ -40,6 +36,18 @@ internal sealed class UnixFileLock : FileLock
 
         handle.Dispose();
         return null;
+    }
+
+    private static void Create(string path)
+    {
+        try
+        {
+            using var created = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, Platform.ShareAll);
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            // Somebody else was first and has it locked already, which .NET's own flock at opening runs into; the lock will tell.
+        }
     }
 
     public override void WriteBody(ReadOnlySpan<byte> body)

@@ -60,7 +60,7 @@ internal sealed record IndexSettingsFile(Guid Id, DateTimeOffset Created, IndexS
         try
         {
             bytes = files.ReadAllBytes(path, MaxFileBytes);
-            return Parse(bytes);
+            return Parse(bytes, indexPath);
         }
         catch (InvalidDataException e)
         {
@@ -77,10 +77,10 @@ internal sealed record IndexSettingsFile(Guid Id, DateTimeOffset Created, IndexS
         }
     }
 
-    /// <summary>Reads what <see cref="Serialize"/> wrote.</summary>
+    /// <summary>Reads what <see cref="Serialize"/> wrote; a failure names <paramref name="indexPath"/> where it is known.</summary>
     /// <exception cref="InvalidDataException">Damaged, or not ours.</exception>
     /// <exception cref="HestiaException">FormatTooNew.</exception>
-    public static IndexSettingsFile Parse(ReadOnlySpan<byte> bytes)
+    public static IndexSettingsFile Parse(ReadOnlySpan<byte> bytes, string? indexPath = null)
     {
         // A newer version may seal the file in another way; one sealed in ours whose checksum is wrong is damaged, whatever version it claims.
         try
@@ -95,8 +95,8 @@ internal sealed record IndexSettingsFile(Guid Id, DateTimeOffset Created, IndexS
                 if (SelfChecksum.IsPresent(bytes)) SelfChecksum.Verify(bytes, FileNames.Settings);
                 throw new HestiaException(
                     HestiaErrorCode.FormatTooNew,
-                    $"The index has format version {version}; this version of Hestia knows up to {Version}.",
-                    FileNames.Settings,
+                    $"The index{(indexPath is null ? "" : $" '{indexPath}'")} has format version {version}; this version of Hestia knows up to {Version}.",
+                    indexPath ?? FileNames.Settings,
                     "Open it with the newer version of Hestia that wrote it.");
             }
 

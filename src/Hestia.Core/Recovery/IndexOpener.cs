@@ -90,8 +90,8 @@ internal static class IndexOpener
         var readOnly = context.Options.ReadOnly;
         var manifest = choice.Document;
         // Every live segment is opened (length and footer looked at) before anything is changed.
-        var held2 = new List<LiveSegment>(manifest.Segments.Count);
-        foreach (var segment in manifest.Segments) held2.Add(context.Segments.Acquire(segment));
+        var opened = new List<LiveSegment>(manifest.Segments.Count);
+        foreach (var segment in manifest.Segments) opened.Add(context.Segments.Acquire(segment));
         var scan = ScanLog(context, manifest, notices, cancellationToken);
 
         if (!readOnly) ApplyLogActions(context.Files, context.Path, scan, cancellationToken);
@@ -104,7 +104,7 @@ internal static class IndexOpener
         if (!readOnly) SyncLog(context, scan);
         var lastLsn = replay.LastLsn > manifest.Checkpoint ? replay.LastLsn : manifest.Checkpoint;
         var live = replay.TakeLive(lastLsn);
-        foreach (var segment in held2) context.Segments.Release(segment);
+        foreach (var segment in opened) context.Segments.Release(segment);
 
         var retired = new RetiredFiles(context, store, live.Manifest, replay.ManifestFile ?? file);
         if (!readOnly) FindRetired(context, retired, choice, scan, replay, lastLsn, notices);

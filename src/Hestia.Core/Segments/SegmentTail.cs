@@ -9,6 +9,7 @@ namespace Hestia.Core.Segments;
 internal sealed unsafe class SegmentTail : IDisposable
 {
     private readonly List<(BlockKind? Kind, long Offset, string Problem)> _problems = [];
+    private readonly HashSet<long> _unreadable = [];
     private NativeBuffer? _filterMemory;
     private BloomFilter _filter;
 
@@ -24,6 +25,9 @@ internal sealed unsafe class SegmentTail : IDisposable
 
     /// <summary>What is wrong with these parts; without a kind it is the footer.</summary>
     public IReadOnlyList<(BlockKind? Kind, long Offset, string Problem)> Problems => _problems;
+
+    /// <summary>Whether the problem at an offset is that the device did not give the bytes, not that they are wrong.</summary>
+    public bool IsUnreadable(long offset) => _unreadable.Contains(offset);
 
     /// <summary>Version of the format if it is newer than this code, otherwise 0.</summary>
     public uint NewerVersion { get; private set; }
@@ -157,7 +161,7 @@ internal sealed unsafe class SegmentTail : IDisposable
         return null;
     }
 
-    private static bool TryRead(StorageFile file, long offset, Span<byte> buffer, out string problem)
+    private bool TryRead(StorageFile file, long offset, Span<byte> buffer, out string problem)
     {
         try
         {
@@ -167,6 +171,7 @@ internal sealed unsafe class SegmentTail : IDisposable
         catch (IOException e)
         {
             problem = e.Message;
+            _unreadable.Add(offset);
             return false;
         }
     }

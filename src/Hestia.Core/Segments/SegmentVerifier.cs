@@ -1,4 +1,5 @@
 using Hestia.Core.Checksums;
+using Hestia.Core.Consistency;
 using Hestia.Core.IO;
 
 namespace Hestia.Core.Segments;
@@ -83,7 +84,7 @@ internal sealed unsafe class SegmentVerifier : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return Failed("SegmentUnreadable", $"The segment cannot be read: {e.Message}", name);
+            return Failed(CheckFindings.SegmentUnreadable, $"The segment cannot be read: {e.Message}", name);
         }
     }
 
@@ -116,6 +117,12 @@ internal sealed unsafe class SegmentVerifier : IDisposable
         foreach (var (kind, offset, problem) in _tail.Problems)
         {
             var part = kind is null ? "footer" : kind.ToString()!.ToLowerInvariant();
+            if (_tail.IsUnreadable(offset))
+            {
+                Report(CheckFindings.SegmentUnreadable, $"The device could not read the {part}: {problem}", offset);
+                continue;
+            }
+
             var code = kind is null ? "SegmentFooter" : $"Segment{kind}";
             Report(code, $"The {part} is damaged: {problem}. The entries themselves are not in it.", offset);
         }
@@ -127,7 +134,7 @@ internal sealed unsafe class SegmentVerifier : IDisposable
         }
 
         foreach (var (offset, problem) in _scanner.Unreadable)
-            Report("SegmentUnreadable", $"The device could not read here: {problem}", offset);
+            Report(CheckFindings.SegmentUnreadable, $"The device could not read here: {problem}", offset);
         // Totals of a file that is known to be damaged would only repeat that.
         if (!_damaged) CompareTotals();
         if (id is not { } expected) return;

@@ -9,14 +9,14 @@ namespace Hestia.Core.Wal;
 public static class WalInspector
 {
     /// <summary>Checks every checksum, the order of LSNs and the chain of files.</summary>
-    /// <exception cref="HestiaException">PathNotFound, AccessDenied, IoError.</exception>
+    /// <exception cref="HestiaException">PathNotFound, NotAnIndex, AccessDenied, IoError.</exception>
     public static WalReport Check(string path, CancellationToken cancellationToken = default) =>
         Check(FileSystem.Physical, path, new WalScanOptions(null, null, null, IncludeUnneeded: true), cancellationToken);
 
     /// <summary>
     /// Streams the records in order, in constant memory, and goes on behind damage, which it reports as an entry of its own.
     /// </summary>
-    /// <exception cref="HestiaException">PathNotFound, AccessDenied, IoError, InvalidOption.</exception>
+    /// <exception cref="HestiaException">PathNotFound, NotAnIndex, AccessDenied, IoError, InvalidOption.</exception>
     public static IEnumerable<WalRecord> ReadRecords(
         string path,
         WalReadOptions? options = null,
@@ -95,7 +95,28 @@ public static class WalInspector
         }
 
         var inside = Path.Combine(path, FileNames.Wal);
-        return files.DirectoryExists(inside) ? inside : path;
+        if (files.DirectoryExists(inside)) return inside;
+        return IsLog(files, path) ? path : throw new HestiaException(
+            HestiaErrorCode.NotAnIndex,
+            $"'{path}' is neither an index nor a log: it holds no .wal file.",
+            path,
+            "Name an index directory, a wal directory or a .wal file.");
+    }
+
+    /// <summary>A log may be empty where it is known to be one: by its own name, or beside the settings of its index.</summary>
+    private static bool IsLog(FileSystem files, string path)
+    {
+        var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(path));
+        if (string.Equals(name, FileNames.Wal, StringComparison.OrdinalIgnoreCase)) return true;
+        if (files.FileExists(Path.Combine(path, FileNames.Settings))) return true;
+        try
+        {
+            return files.List(path).Any(static entry => !entry.IsDirectory && WalFormat.TryParseFileName(entry.Name, out _));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw HestiaException.FromIO(e, path, "listing");
+        }
     }
 
     private static List<(string Path, Lsn First)> PathsOf(FileSystem files, string path)

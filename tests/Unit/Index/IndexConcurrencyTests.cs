@@ -136,6 +136,23 @@ public sealed class IndexConcurrencyTests : IndexTestBase
         }
     }
 
+    [Fact]
+    public async Task Compact_ends_although_writers_do_not()
+    {
+        using var index = HestiaIndex.Create(IndexPath, new IndexSettings { Durability = Durability.Off }, Small);
+        using var stop = new CancellationTokenSource();
+        using var tooLong = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        var writers = Enumerable.Range(0, 2).Select(writer => OnThread(() =>
+        {
+            var random = new Random(writer);
+            var value = new byte[200];
+            while (!stop.IsCancellationRequested) index.Put(Bytes($"{writer}-{random.Next(2000):D4}"), value);
+        })).ToArray();
+        for (var i = 0; i < 5; i++) index.Compact(cancellationToken: tooLong.Token);
+        await stop.CancelAsync();
+        await Task.WhenAll(writers);
+    }
+
     /// <summary>A thread of its own: work that never ends would starve the pool.</summary>
     private static Task OnThread(Action work) =>
         Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);

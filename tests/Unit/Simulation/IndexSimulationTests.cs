@@ -40,4 +40,32 @@ public sealed class IndexSimulationTests
         Assert.True(failures.Count == 0, string.Join("\n\n", failures));
         if (one is null && count >= 100) Assert.True(crashes > count && faults > count / 10, $"only {crashes} crashes and {faults} faults");
     }
+
+    [Fact]
+    public void Finished_backups_always_restore_and_targets_are_never_half()
+    {
+        var one = Environment.GetEnvironmentVariable("HESTIA_SIMULATION_SEED");
+        var first = one is not null ? int.Parse(one) : int.Parse(Environment.GetEnvironmentVariable("HESTIA_SIMULATION_FIRST") ?? "1");
+        var count = one is not null ? 1 : Math.Max(1, int.Parse(Environment.GetEnvironmentVariable("HESTIA_SIMULATION_SEEDS") ?? DefaultSeeds.ToString()) / 10);
+        int crashes = 0, backups = 0, restores = 0;
+        for (var seed = first; seed < first + count; seed++)
+        {
+            var simulation = new BackupSimulation(seed);
+            try
+            {
+                simulation.Run(80);
+            }
+            catch (Exception e)
+            {
+                Assert.Fail($"seed {seed}: replay with HESTIA_SIMULATION_SEED={seed}\n{e}\n{simulation.Trace}");
+            }
+
+            crashes += simulation.Crashes;
+            backups += simulation.Backups;
+            restores += simulation.Restores;
+        }
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"{count} seeds, {crashes} crashes, {backups} backups, {restores} restores");
+        if (one is null && count >= 100) Assert.True(crashes > count && backups > count && restores > count, $"{crashes} crashes, {backups} backups, {restores} restores");
+    }
 }

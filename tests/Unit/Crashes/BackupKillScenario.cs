@@ -1,0 +1,138 @@
+using Hestia.Backup;
+using Hestia.Core;
+using Hestia.Core.Consistency;
+using Hestia.CrashWriter;
+
+namespace Hestia.Unit.Crashes;
+
+/// <summary>
+/// The writer is killed while backups and restores run beside it. A backup whose end was reported is there; every backup that can be seen
+/// verifies and restores to exactly the writes up to its LSN; the restore's target is as it was before or complete.
+/// </summary>
+internal static class BackupKillScenario
+{
+    /// <returns>One line that says what was done.</returns>
+    public static string Run(Durability durability, int rounds, int seed, CancellationToken cancellationToken = default)
+    {
+        var root = CrashSettings.NewFolder();
+        try
+        {
+            var target = Path.Combine(root, "target");
+            var history = new CrashHistory(Path.Combine(root, "index"), durability);
+            history.Create();
+            using var repository = BackupRepository.Create(Path.Combine(root, "repository"));
+            var random = new Random(seed);
+            var verified = new HashSet<string>();
+            string? restored = null;
+            int done = 0, duringBackup = 0, duringRestore = 0, halfSwapped = 0;
+            for (; done < rounds && !cancellationToken.IsCancellationRequested; done++)
+            {
+                var where = $"{durability} with backups, seed {seed}, round {done}";
+                var reports = Round(history, random, repository.Location, target);
+                if (reports.BackupsBegun > reports.Backups.Count) duringBackup++;
+                if (reports.RestoresBegun.Count > reports.RestoresFinished.Count) duringRestore++;
+                var before = history.Counters;
+                history.Verify(CrashKind.Killed, reports, readOnly: random.Next(2) == 0, where);
+                VerifyBackups(repository, reports, before, verified, Path.Combine(root, "scratch"), where);
+                restored = VerifyTarget(repository, reports, target, restored, ref halfSwapped, where);
+            }
+
+            return $"{durability} with backups: {done} kills, {duringBackup} during a backup, {duringRestore} during a restore "
+                + $"({halfSwapped} between its two renames), {verified.Count} backups verified, {history.WritesChecked} acknowledged writes, seed {seed}";
+        }
+        finally
+        {
+            Directory.Delete(root, recursive: true);
+        }
+    }
+
+    private static Reports Round(CrashHistory history, Random random, string repository, string target)
+    {
+        using var child = new WriterProcess(
+            history.Path, history.Durability, random.Next(),
+            [$"repository={repository}", $"target={target}", "jobs=flush,compact,read,backup,restore"]);
+        child.WaitForOpen();
+        // Not before a restore has begun, so that every round has one to hit.
+        Assert.True(child.WaitUntil(r => r.RestoresBegun.Count > 0), $"No restore began. {child.Describe()}");
+        Thread.Sleep(random.Next(0, 500));
+        Assert.False(child.HasExited, $"The child ended by itself. {child.Describe()}");
+        child.Kill();
+        Assert.True(child.Errors.Length == 0, child.Errors);
+        Assert.True(child.Reports.JobRefusals.Count == 0, $"Nothing was in the way of any job. {child.Describe()}");
+        return child.Reports;
+    }
+
+    private static void VerifyBackups(
+        BackupRepository repository, Reports reports, ulong[] before, HashSet<string> verified, string scratch, string where)
+    {
+        var listing = repository.ListAll();
+        Assert.True(listing.Findings.Count == 0, $"{where}: {string.Join("\n", listing.Findings)}");
+        var ids = listing.Backups.Select(b => b.BackupId).ToHashSet();
+        foreach (var (id, _) in reports.Backups) Assert.True(ids.Contains(id), $"{where}: the backup {id} had been reported and is not there");
+        BackupInfo? newest = null;
+        foreach (var backup in listing.Backups)
+        {
+            if (!verified.Add(backup.BackupId)) continue;
+            newest = backup;
+            var verification = repository.Verify(backup.BackupId, new VerifyOptions { Deep = true });
+            Assert.True(verification.Healthy, $"{where}: {backup.BackupId}: {string.Join("\n", verification.Findings)}");
+        }
+
+        // The last one is the one whose objects were still on their way.
+        if (newest is null) return;
+        repository.Restore(newest.BackupId, scratch);
+        CheckRestored(scratch, newest.Lsn.Value, reports, before, $"{where}: {newest.BackupId}");
+        Directory.Delete(scratch, recursive: true);
+    }
+
+    private static void CheckRestored(string path, ulong lsn, Reports reports, ulong[] before, string where)
+    {
+        var check = IndexChecker.Check(path, new CheckOptions { Deep = true });
+        Assert.True(check.Healthy, $"{where}: {string.Join("\n", check.Findings)}");
+        using var index = HestiaIndex.Open(path, new IndexOptions { ReadOnly = true, CacheBytes = 1 << 20 });
+        var (found, _, wrong) = Contents.Read(index, WriterProcess.Threads);
+        Assert.True(wrong is null, $"{where}: {wrong}");
+        Assert.Equal(lsn, index.LastLsn.Value);
+        for (var thread = 0; thread < found.Length; thread++)
+            Assert.True(found[thread] >= before[thread], $"{where}: thread {thread} is at {found[thread]}, at {before[thread]} before the backup began");
+        foreach (var write in reports.Writes)
+        {
+            Assert.True(
+                (write.Lsn <= lsn) == (write.Number <= found[write.Thread]),
+                $"{where}: it ends at LSN {lsn}; batch {write.Number} of thread {write.Thread} ended at {write.Lsn}, the thread is at {found[write.Thread]}");
+        }
+    }
+
+    /// <summary>Returns the backup that the target holds now.</summary>
+    private static string? VerifyTarget(
+        BackupRepository repository, Reports reports, string target, string? before, ref int halfSwapped, string where)
+    {
+        var allowed = new List<string>();
+        var settled = reports.RestoresFinished.Count > 0 ? reports.RestoresFinished[^1] : before;
+        if (settled is not null) allowed.Add(settled);
+        if (reports.RestoresBegun.Count > reports.RestoresFinished.Count) allowed.Add(reports.RestoresBegun[^1]);
+        if (!Directory.Exists(target) || !File.Exists(Path.Combine(target, "index.json")))
+        {
+            if (settled is null) return null; // nothing was there and nothing is
+            // Between the two renames of the swap there is no target for an instant; the next restore puts it right first.
+            halfSwapped++;
+            var next = Assert.Single(allowed.Distinct().Take(1));
+            repository.Restore(next, target, new RestoreOptions { Force = true });
+            return VerifyHeld(repository, target, [next], where);
+        }
+
+        return VerifyHeld(repository, target, allowed, where);
+    }
+
+    private static string VerifyHeld(BackupRepository repository, string target, List<string> allowed, string where)
+    {
+        var check = IndexChecker.Check(target, new CheckOptions { Deep = true });
+        Assert.True(check.Healthy, $"{where}: the restore's target: {string.Join("\n", check.Findings)}");
+        using var index = HestiaIndex.Open(target, new IndexOptions { ReadOnly = true, CacheBytes = 1 << 20 });
+        var (_, _, wrong) = Contents.Read(index, WriterProcess.Threads);
+        Assert.True(wrong is null, $"{where}: the restore's target: {wrong}");
+        var holds = allowed.Find(id => repository.Get(id).Lsn == index.LastLsn);
+        Assert.True(holds is not null, $"{where}: the target ends at LSN {index.LastLsn}, which none of {string.Join(", ", allowed)} does");
+        return holds;
+    }
+}

@@ -1,0 +1,21 @@
+using Hestia.Core;
+
+namespace Hestia.Unit.Crashes;
+
+/// <summary>A process that dies takes nothing with it that it had promised.</summary>
+public sealed class KillTests(ITestOutputHelper output)
+{
+    [Theory]
+    [InlineData(Durability.Sync)]
+    [InlineData(Durability.GroupSync)]
+    [InlineData(Durability.Async)]
+    [InlineData(Durability.Off)]
+    public void Killed_writer_loses_nothing_it_had_reported(Durability durability) =>
+        output.WriteLine(KillScenario.Run(durability, CrashSettings.Rounds, CrashSettings.Seed));
+
+    [Theory]
+    [InlineData(Durability.GroupSync)]
+    [InlineData(Durability.Off)]
+    public void Killed_during_backup_and_restore_both_are_whole_or_not_there(Durability durability) =>
+        output.WriteLine(BackupKillScenario.Run(durability, Math.Max(1, CrashSettings.Rounds / 2), CrashSettings.Seed));
+}
