@@ -9,7 +9,8 @@ public sealed record CheckReport
     /// <summary>Name for people.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Whether there is no finding of severity <see cref="FindingSeverity.Error"/>: the index opens and holds all it promised.</summary>
+    /// <summary>Whether there is no finding of severity <see cref="FindingSeverity.Error"/>: the index opens and holds all it
+    /// promised.</summary>
     public bool Healthy { get; init; }
 
     /// <summary>Live keys that readers see, counted one by one; where something is damaged, those that can be read.</summary>

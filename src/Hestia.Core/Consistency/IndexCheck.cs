@@ -27,7 +27,8 @@ internal sealed record CheckResult
 }
 
 /// <summary>Checks a closed index. The caller holds its lock, so nothing moves.</summary>
-internal sealed class IndexCheck(FileSystem files, string path, CheckOptions options, IProgress<WorkProgress>? target, CancellationToken cancellation)
+internal sealed class IndexCheck(FileSystem files, string path, CheckOptions options, IProgress<WorkProgress>? target,
+    CancellationToken cancellation)
 {
     private readonly List<Finding> _findings = [];
     private readonly CheckProgress _progress = new(target);
@@ -102,7 +103,8 @@ internal sealed class IndexCheck(FileSystem files, string path, CheckOptions opt
         catch (HestiaException e) when (e.Code == HestiaErrorCode.NotAnIndex && files.DirectoryExists(path))
         {
             // Only a repair comes here: it has made sure that the folder holds parts of an index.
-            _findings.Add(new Finding(FindingSeverity.Error, CheckFindings.SettingsMissing, $"{FileNames.Settings} is missing.", FileNames.Settings));
+            _findings.Add(new Finding(FindingSeverity.Error, CheckFindings.SettingsMissing, $"{FileNames.Settings} is missing.",
+                FileNames.Settings));
         }
 
         return null;
@@ -111,7 +113,8 @@ internal sealed class IndexCheck(FileSystem files, string path, CheckOptions opt
     private void ReportManifests(ManifestSurvey survey, ManifestEvidence? chosen, Guid? indexId, WalScanResult log)
     {
         if (survey.All.Count == 0)
-            _findings.Add(new Finding(FindingSeverity.Error, CheckFindings.ManifestMissing, "There is no manifest, so it is not known which segments are live.", FileNames.Manifests));
+            _findings.Add(new Finding(FindingSeverity.Error, CheckFindings.ManifestMissing,
+                "There is no manifest, so it is not known which segments are live.", FileNames.Manifests));
         var needed = chosen?.Document!.Checkpoint ?? Lsn.None;
         var isNewer = chosen is not null;
         foreach (var evidence in survey.All)
@@ -145,7 +148,8 @@ internal sealed class IndexCheck(FileSystem files, string path, CheckOptions opt
 
         if (!isNewer)
         {
-            _findings.Add(new Finding(FindingSeverity.Warning, CheckFindings.OldManifestDamaged, $"{evidence.Problem} Nothing needs this older manifest now.", name));
+            _findings.Add(new Finding(FindingSeverity.Warning, CheckFindings.OldManifestDamaged,
+                $"{evidence.Problem} Nothing needs this older manifest now.", name));
             return;
         }
 
@@ -161,7 +165,8 @@ internal sealed class IndexCheck(FileSystem files, string path, CheckOptions opt
 
         var stake = chosen is null
             ? "No other manifest is readable, so it is not known which segments are live."
-            : $"The older {Path.GetFileName(chosen.File.Path)} ends at LSN {chosen.Document!.Checkpoint} and the log does not reach from there to {needed}.";
+            : $"The older {Path.GetFileName(chosen.File.Path)} ends at LSN {chosen.Document!.Checkpoint} and the log does not reach from "
+                + $"there to {needed}.";
         _findings.Add(new Finding(
             FindingSeverity.Error,
             code,
@@ -188,7 +193,8 @@ internal sealed class IndexCheck(FileSystem files, string path, CheckOptions opt
             foreach (var segment in evidence.Document?.Segments ?? [])
             {
                 // A missing one is told with its manifest.
-                if (seen.Add(segment.Id) && files.FileExists(Path.Combine(path, SegmentsCheck.RelativePath(segment.Id)))) check.Check(segment);
+                if (seen.Add(segment.Id) && files.FileExists(Path.Combine(path, SegmentsCheck.RelativePath(segment.Id))))
+                    check.Check(segment);
             }
         }
 
@@ -215,7 +221,8 @@ internal sealed class IndexCheck(FileSystem files, string path, CheckOptions opt
             if (log.CanOpen) counter.Replay(log, checkpoint, cancellation);
             return counter.Count(whole, _progress, cancellation);
         }
-        catch (HestiaException e) when (e.Code is HestiaErrorCode.SegmentDamaged or HestiaErrorCode.SegmentMissing or HestiaErrorCode.WalDamaged)
+        catch (HestiaException e)
+            when (e.Code is HestiaErrorCode.SegmentDamaged or HestiaErrorCode.SegmentMissing or HestiaErrorCode.WalDamaged)
         {
             _findings.Add(new Finding(FindingSeverity.Error, CheckFindings.EntriesUnreadable, $"Reading all entries failed: {e.Message}"));
             return 0;

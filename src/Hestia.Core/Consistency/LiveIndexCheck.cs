@@ -9,7 +9,8 @@ namespace Hestia.Core.Consistency;
 /// Checks an index while it works. The pinned manifest keeps its segments; the log is read as far as it had been synced when the check
 /// began, and what is being appended is nobody's damage.
 /// </summary>
-internal sealed class LiveIndexCheck(IndexContext context, LiveSet live, CheckOptions options, IProgress<WorkProgress>? target, CancellationToken cancellation)
+internal sealed class LiveIndexCheck(IndexContext context, LiveSet live, CheckOptions options, IProgress<WorkProgress>? target,
+    CancellationToken cancellation)
 {
     /// <summary>A flush may prune log files while they are read; then the log is looked at anew.</summary>
     private const int LogAttempts = 5;
@@ -26,7 +27,8 @@ internal sealed class LiveIndexCheck(IndexContext context, LiveSet live, CheckOp
         {
             var file = ManifestFormat.FileName(manifest.Number, manifest.Checkpoint);
             CheckManifests(manifest, bytes);
-            new SegmentsCheck(context.Files, context.Path, options.Deep, _findings, _progress, cancellation).Run(manifest, Path.Combine(IO.FileNames.Manifests, file));
+            new SegmentsCheck(context.Files, context.Path, options.Deep, _findings, _progress, cancellation).Run(manifest,
+                Path.Combine(IO.FileNames.Manifests, file));
             var log = CheckLog(durable);
             var (entries, last) = Count(createSnapshot);
             return new CheckReport
@@ -84,7 +86,8 @@ internal sealed class LiveIndexCheck(IndexContext context, LiveSet live, CheckOp
                         $"{evidence.Problem} Nothing needs this older manifest now.",
                         evidence.RelativePath));
             }
-            else if (evidence.Document!.IndexId != context.SettingsFile.Id || (evidence.File.Number == pinned.Number && !bytes.AsSpan().SequenceEqual(evidence.Bytes)))
+            else if (evidence.Document!.IndexId != context.SettingsFile.Id
+                || (evidence.File.Number == pinned.Number && !bytes.AsSpan().SequenceEqual(evidence.Bytes)))
             {
                 _findings.Add(new Finding(
                     isLive ? FindingSeverity.Error : FindingSeverity.Warning,

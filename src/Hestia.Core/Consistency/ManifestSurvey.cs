@@ -55,7 +55,8 @@ internal sealed class ManifestSurvey
         {
             bytes = files.ReadAllBytes(file.Path, ManifestFormat.MaxFileBytes);
             var document = ManifestDocument.Parse(bytes, name);
-            if (document.Number == file.Number && document.Checkpoint == file.Checkpoint) return new ManifestEvidence(file, document, bytes, null, "");
+            if (document.Number == file.Number && document.Checkpoint == file.Checkpoint)
+                return new ManifestEvidence(file, document, bytes, null, "");
             return new ManifestEvidence(
                 file,
                 document,

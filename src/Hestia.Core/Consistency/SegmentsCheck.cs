@@ -12,7 +12,8 @@ namespace Hestia.Core.Consistency;
 internal sealed record CheckedSegment(ManifestSegment Manifest, bool IsWhole, bool IsMissing, SegmentProperties? Properties);
 
 /// <summary>Checks the segments of one manifest: each by itself, against the manifest, and their order within the levels.</summary>
-internal sealed class SegmentsCheck(FileSystem files, string indexPath, bool deep, List<Finding> findings, CheckProgress progress, CancellationToken cancellation)
+internal sealed class SegmentsCheck(FileSystem files, string indexPath, bool deep, List<Finding> findings, CheckProgress progress,
+    CancellationToken cancellation)
 {
     public static string RelativePath(SegmentId id) => Path.Combine(FileNames.Segments, id + FileNames.SegmentExtension);
 
@@ -27,7 +28,8 @@ internal sealed class SegmentsCheck(FileSystem files, string indexPath, bool dee
         {
             if (!seen.Add(segment.Id)) Contradiction(manifestFile, $"The manifest names segment {segment.Id} twice.");
             if (segment.MaxLsn > manifest.Checkpoint)
-                Contradiction(manifestFile, $"The manifest's checkpoint is {manifest.Checkpoint}, but segment {segment.Id} holds LSN up to {segment.MaxLsn}.");
+                Contradiction(manifestFile,
+                    $"The manifest's checkpoint is {manifest.Checkpoint}, but segment {segment.Id} holds LSN up to {segment.MaxLsn}.");
             result.Add(Check(segment));
             progress.AddItem();
         }
@@ -79,7 +81,8 @@ internal sealed class SegmentsCheck(FileSystem files, string indexPath, bool dee
     public static string? Difference(ManifestSegment segment, SegmentProperties properties)
     {
         if (segment.Entries != properties.Entries || segment.Tombstones != properties.Tombstones)
-            return $"it has {properties.Entries:N0} entries and {properties.Tombstones:N0} tombstones, not {segment.Entries:N0} and {segment.Tombstones:N0}";
+            return $"it has {properties.Entries:N0} entries and {properties.Tombstones:N0} tombstones, not {segment.Entries:N0} and "
+                + $"{segment.Tombstones:N0}";
         if (segment.MinLsn.Value != properties.MinLsn || segment.MaxLsn.Value != properties.MaxLsn)
             return $"it has LSN {properties.MinLsn} to {properties.MaxLsn}, not {segment.MinLsn} to {segment.MaxLsn}";
         if (segment.Codec != properties.Codec) return $"its codec is {properties.Codec}, not {segment.Codec}";
@@ -120,7 +123,8 @@ internal sealed class SegmentsCheck(FileSystem files, string indexPath, bool dee
             {
                 var older = level[j].Manifest;
                 if (newer.MinLsn > older.MaxLsn || !newer.Overlaps(older.LowerBound, older.UpperBound)) continue;
-                Order(level[i], $"In level 0 the segment (LSN {newer.MinLsn} to {newer.MaxLsn}) stands before {older.Id} (up to LSN {older.MaxLsn}), which is not older.");
+                Order(level[i], $"In level 0 the segment (LSN {newer.MinLsn} to {newer.MaxLsn}) stands before {older.Id} (up to LSN "
+                    + $"{older.MaxLsn}), which is not older.");
             }
         }
     }

@@ -29,12 +29,15 @@ internal sealed class StrayFiles(FileSystem files, string indexPath, List<Findin
     /// <param name="lastLsn">The last LSN the index holds.</param>
     public void Check(ManifestSurvey survey, ManifestDocument? live, Lsn lastLsn)
     {
-        var unknown = new Tally(findings, FindingSeverity.Information, CheckFindings.UnknownFile, "It is none of the index's files and is left alone.");
+        var unknown = new Tally(findings, FindingSeverity.Information, CheckFindings.UnknownFile,
+            "It is none of the index's files and is left alone.");
         var unfinished = new Tally(
-            findings, FindingSeverity.Information, CheckFindings.UnfinishedFile, "It was not complete when its writer ended; nothing refers to it. Opening removes it.");
+            findings, FindingSeverity.Information, CheckFindings.UnfinishedFile,
+                "It was not complete when its writer ended; nothing refers to it. Opening removes it.");
         foreach (var entry in files.List(indexPath))
         {
-            if (entry.IsDirectory ? Array.IndexOf(Folders, entry.Name) >= 0 || entry.Name == FileNames.Quarantine : entry.Name is FileNames.Settings or FileNames.Lock) continue;
+            if (entry.IsDirectory ? Array.IndexOf(Folders, entry.Name) >= 0 || entry.Name == FileNames.Quarantine
+                : entry.Name is FileNames.Settings or FileNames.Lock) continue;
             (IsTemporary(entry) ? unfinished : unknown).Add(entry.Name);
         }
 
@@ -70,7 +73,8 @@ internal sealed class StrayFiles(FileSystem files, string indexPath, List<Findin
         foreach (var evidence in survey.All)
             foreach (var segment in evidence.Document?.Segments ?? []) named.Add(segment.Id);
         var present = new HashSet<SegmentId>();
-        var orphans = new Tally(findings, FindingSeverity.Information, CheckFindings.OrphanSegment, "No manifest names the segment: work cut short left it.");
+        var orphans = new Tally(findings, FindingSeverity.Information, CheckFindings.OrphanSegment,
+            "No manifest names the segment: work cut short left it.");
         using var cache = new BlockCache(0);
         foreach (var entry in ListOrNothing(FileNames.Segments))
         {
@@ -111,7 +115,8 @@ internal sealed class StrayFiles(FileSystem files, string indexPath, List<Findin
             findings.Add(new Finding(
                 FindingSeverity.Information,
                 CheckFindings.OldManifestIncomplete,
-                $"{missing:N0} of the {document.Segments.Count:N0} segments this older manifest names are gone; it could not stand in for a newer one.",
+                $"{missing:N0} of the {document.Segments.Count:N0} segments this older manifest names are gone; it could not stand in "
+                    + "for a newer one.",
                 evidence.RelativePath));
         }
     }
@@ -149,7 +154,8 @@ internal sealed class StrayFiles(FileSystem files, string indexPath, List<Findin
         findings.Add(new Finding(
             FindingSeverity.Information,
             CheckFindings.Quarantine,
-            $"{count:N0} files ({bytes:N0} bytes) are in quarantine. Hestia never reads or deletes them; remove them once they are no longer wanted.",
+            $"{count:N0} files ({bytes:N0} bytes) are in quarantine. Hestia never reads or deletes them; remove them once they are no "
+                + "longer wanted.",
             FileNames.Quarantine));
     }
 
@@ -159,7 +165,8 @@ internal sealed class StrayFiles(FileSystem files, string indexPath, List<Findin
         return files.DirectoryExists(path) ? files.List(path) : [];
     }
 
-    private static bool IsTemporary(DirectoryEntry entry) => !entry.IsDirectory && entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal);
+    private static bool IsTemporary(DirectoryEntry entry) => !entry.IsDirectory
+        && entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal);
 
     private sealed class Tally(List<Finding> findings, FindingSeverity severity, string code, string message)
     {

@@ -37,7 +37,8 @@ internal sealed record JudgedSegment(ManifestSegment Manifest, bool IsWhole, str
 /// Chooses the manifest to repair from: the newest one, unless an older one with the log behind it loses less. In the end stands none at
 /// all: a log that is whole from LSN 1 is the whole index.
 /// </summary>
-internal sealed class BaseChoice(FileSystem files, string path, CheckResult check, Guid indexId, SegmentCopies copies, CancellationToken cancellation)
+internal sealed class BaseChoice(FileSystem files, string path, CheckResult check, Guid indexId, SegmentCopies copies,
+    CancellationToken cancellation)
 {
     private readonly Dictionary<Segments.SegmentId, JudgedSegment> _judged = [];
 
@@ -78,7 +79,8 @@ internal sealed class BaseChoice(FileSystem files, string path, CheckResult chec
     {
         var segments = new List<JudgedSegment>(document.Segments.Count);
         foreach (var segment in document.Segments) segments.Add(JudgeOnce(segment) with { Manifest = segment });
-        var log = LogSalvage.Survey(files, Path.Combine(path, FileNames.Wal), indexId, document.Timeline.Id, document.Checkpoint, Known, cancellation);
+        var log = LogSalvage.Survey(files, Path.Combine(path, FileNames.Wal), indexId, document.Timeline.Id, document.Checkpoint, Known,
+            cancellation);
         return new BaseCandidate(document, segments, log);
     }
 
@@ -136,7 +138,8 @@ internal sealed class BaseChoice(FileSystem files, string path, CheckResult chec
         var copy = copies.Find(manifest.Id, manifest.Size);
         if (copy is not null) return new JudgedSegment(manifest, false, copy, null, !segment.IsMissing);
         // A file that tells of itself something else than the manifest is another segment under this one's name.
-        var isAnother = segment.IsMissing || (segment.Properties is { } properties && SegmentsCheck.Difference(manifest, properties) is not null);
+        var isAnother = segment.IsMissing
+            || (segment.Properties is { } properties && SegmentsCheck.Difference(manifest, properties) is not null);
         var ruin = isAnother ? copies.FindQuarantined(manifest.Id) : Path.Combine(path, SegmentsCheck.RelativePath(manifest.Id));
         return new JudgedSegment(manifest, false, null, ruin, !segment.IsMissing);
     }

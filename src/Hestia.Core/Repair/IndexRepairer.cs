@@ -18,7 +18,8 @@ public static class IndexRepairer
 
     /// <summary>Repairs the index in a folder; a healthy one is left as it is.</summary>
     /// <exception cref="HestiaException">
-    /// RepairWouldLoseData (nothing was changed; the message has the plan in short), NotRepairable, FormatTooNew, PathNotFound, NotAnIndex, IndexInUse,
+    /// RepairWouldLoseData (nothing was changed; the message has the plan in short), NotRepairable, FormatTooNew, PathNotFound,
+    /// NotAnIndex, IndexInUse,
     /// LockUnsupported, AccessDenied, DiskFull, IoError.
     /// </exception>
     /// <exception cref="OperationCanceledException">It was cancelled; repairing again completes it.</exception>
@@ -134,7 +135,9 @@ public static class IndexRepairer
     private static HestiaException StillDamaged(string path, CheckReport after)
     {
         var text = new StringBuilder($"'{path}' was repaired as planned and still does not pass the check:");
-        foreach (var finding in after.Findings.Where(static f => f.Severity == FindingSeverity.Error).Take(MaxToldLosses)) text.Append(' ').Append(finding);
-        return new HestiaException(HestiaErrorCode.NotRepairable, text.ToString(), path, "Restore the newest backup; what was taken out is in quarantine.");
+        foreach (var finding in after.Findings.Where(static f => f.Severity == FindingSeverity.Error).Take(MaxToldLosses))
+            text.Append(' ').Append(finding);
+        return new HestiaException(HestiaErrorCode.NotRepairable, text.ToString(), path,
+            "Restore the newest backup; what was taken out is in quarantine.");
     }
 }

@@ -63,7 +63,8 @@ internal sealed class LogSalvage
     /// <param name="after">The checkpoint.</param>
     /// <param name="known">An LSN known from elsewhere to have been written.</param>
     /// <param name="cancellation">Ends it.</param>
-    public static LogSalvage Survey(FileSystem files, string walDirectory, Guid? indexId, Guid? timeline, Lsn after, Lsn known, CancellationToken cancellation)
+    public static LogSalvage Survey(FileSystem files, string walDirectory, Guid? indexId, Guid? timeline, Lsn after, Lsn known,
+        CancellationToken cancellation)
     {
         var scan = WalScan.Run(files, walDirectory, new WalScanOptions(indexId, timeline, after, IncludeUnneeded: true), cancellation);
         var salvage = new LogSalvage(files, after, cancellation) { Scan = scan };
@@ -82,7 +83,8 @@ internal sealed class LogSalvage
     {
         foreach (var scanned in Scan.Files)
         {
-            if (scanned.Header is { } header && ((indexId is { } id && header.IndexId != id) || (timeline is { } t && header.TimelineId != t)))
+            if (scanned.Header is { } header
+                && ((indexId is { } id && header.IndexId != id) || (timeline is { } t && header.TimelineId != t)))
             {
                 _foreign.Add(scanned.Path);
                 continue;

@@ -13,7 +13,8 @@ namespace Hestia.Core.Repair;
 /// <param name="Written">When the file was written; the only thing that ranks segments without LSNs.</param>
 /// <param name="Properties">What it says of itself; null if that is lost.</param>
 /// <param name="IsWhole">Whether nothing is wrong with it.</param>
-internal sealed record OrphanSegment(string Path, string Name, SegmentId Id, long Length, DateTime Written, SegmentProperties? Properties, bool IsWhole);
+internal sealed record OrphanSegment(string Path, string Name, SegmentId Id, long Length, DateTime Written, SegmentProperties? Properties,
+    bool IsWhole);
 
 /// <summary>The segment files that the manifest of a repair does not name, and which of them have to stand in for what is gone.</summary>
 internal static class OrphanSegments
@@ -33,7 +34,8 @@ internal static class OrphanSegments
             var name = SegmentsCheck.RelativePath(id);
             // Not by its name: under a swapped name it is a segment all the same, and its own numbers rank it.
             var verified = SegmentVerifier.Verify(files, path, name, id: null, entry.Length, deep: false, null, cancellation);
-            found.Add(new OrphanSegment(path, name, id, entry.Length, entry.LastWriteTimeUtc, verified.Properties, verified.Findings.Count == 0));
+            found.Add(new OrphanSegment(path, name, id, entry.Length, entry.LastWriteTimeUtc, verified.Properties,
+                verified.Findings.Count == 0));
         }
 
         found.Sort(static (a, b) => a.Written != b.Written ? b.Written.CompareTo(a.Written) : a.Id.CompareTo(b.Id));
@@ -50,7 +52,8 @@ internal static class OrphanSegments
         foreach (var orphan in newestFirst)
         {
             var p = orphan.Properties!;
-            if (!chosen.Exists(c => c.Properties!.MinKey.AsSpan().SequenceCompareTo(p.MaxKey) <= 0 && c.Properties.MaxKey.AsSpan().SequenceCompareTo(p.MinKey) >= 0))
+            if (!chosen.Exists(c => c.Properties!.MinKey.AsSpan().SequenceCompareTo(p.MaxKey) <= 0
+                && c.Properties.MaxKey.AsSpan().SequenceCompareTo(p.MinKey) >= 0))
                 chosen.Add(orphan);
         }
 

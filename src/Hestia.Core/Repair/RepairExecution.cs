@@ -13,7 +13,8 @@ namespace Hestia.Core.Repair;
 /// Carries a plan out: first everything new, durably; then the manifest that makes it count; then the moves to quarantine. Killed at any
 /// moment, it leaves either the damage as it was or the repaired index with the damage still beside it, and repairing again completes it.
 /// </summary>
-internal sealed class RepairExecution(FileSystem files, string path, RepairPlan plan, IProgress<WorkProgress>? target, CancellationToken cancellation)
+internal sealed class RepairExecution(FileSystem files, string path, RepairPlan plan, IProgress<WorkProgress>? target,
+    CancellationToken cancellation)
 {
     private const long MemtableBytes = 64L << 20;
     private const long Level0Bytes = 256L << 20;
@@ -96,7 +97,8 @@ internal sealed class RepairExecution(FileSystem files, string path, RepairPlan 
         foreach (var segment in plan.Segments)
         {
             if (segment.Fate == SegmentFate.Keep) segments.Add(segment.Manifest);
-            else if (segment.Fate == SegmentFate.Salvage && Salvage(segment) is { } info) segments.Add(ManifestSegment.From(info, segment.Manifest.Level));
+            else if (segment.Fate == SegmentFate.Salvage && Salvage(segment) is { } info)
+                segments.Add(ManifestSegment.From(info, segment.Manifest.Level));
         }
 
         segments.AddRange(plan.Adopted);
@@ -110,7 +112,8 @@ internal sealed class RepairExecution(FileSystem files, string path, RepairPlan 
     private ManifestDocument Next(ManifestDocument before, List<ManifestSegment> segments)
     {
         ulong last = before.Number;
-        foreach (var evidence in plan.Check.Manifests.All) last = Math.Max(last, Math.Max(evidence.File.Number, evidence.Document?.Number ?? 0));
+        foreach (var evidence in plan.Check.Manifests.All)
+            last = Math.Max(last, Math.Max(evidence.File.Number, evidence.Document?.Number ?? 0));
         var next = before with { Number = ManifestChoice.FindLastNumber(files, path, last) + 1, Segments = segments };
         if (!plan.FoldLog) return next;
         var checkpoint = Lsn.None;
@@ -252,7 +255,8 @@ internal sealed class RepairExecution(FileSystem files, string path, RepairPlan 
 
         public List<SegmentInfo> Segments { get; } = [];
 
-        public readonly void Apply(ulong lsn, OperationKind kind, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) => _memtable.Add(key, value, lsn, kind);
+        public readonly void Apply(ulong lsn, OperationKind kind, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) =>
+            _memtable.Add(key, value, lsn, kind);
 
         public void EndRecord(ulong lastLsn, long commitMicroseconds)
         {

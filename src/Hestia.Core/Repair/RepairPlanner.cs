@@ -10,7 +10,8 @@ namespace Hestia.Core.Repair;
 /// Works out what to do about a damaged index, reading only. In order: whose index it is, which manifest to go by, what is left of each
 /// segment, what is left of the log, what else has to stand in, what goes to quarantine.
 /// </summary>
-internal sealed class RepairPlanner(FileSystem files, string path, CheckResult check, IProgress<WorkProgress>? target, CancellationToken cancellation)
+internal sealed class RepairPlanner(FileSystem files, string path, CheckResult check, IProgress<WorkProgress>? target,
+    CancellationToken cancellation)
 {
     private readonly RepairPlan _plan = new() { Check = check };
     private readonly SegmentCopies _copies = new(files, path, cancellation);
@@ -42,7 +43,8 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
             if (finding.Code is not (CheckFindings.FormatTooNew or "SegmentFormatTooNew")) continue;
             throw new HestiaException(
                 HestiaErrorCode.FormatTooNew,
-                $"'{path}' holds a file of a newer format ({finding.File}: {finding.Message}), so this version cannot repair it. Nothing was changed.",
+                $"'{path}' holds a file of a newer format ({finding.File}: {finding.Message}), so this version cannot repair it. Nothing "
+                    + "was changed.",
                 path,
                 "Repair it with the newer version of Hestia that wrote it.");
         }
@@ -58,13 +60,15 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
         }
     }
 
-    /// <summary>index.json says whose index it is; where it is gone, or stands alone against all manifests and the log, they say it.</summary>
+    /// <summary>index.json says whose index it is; where it is gone, or stands alone against all manifests and the log, they say
+    /// it.</summary>
     private Guid PlanIdentity()
     {
         var settings = check.Settings;
         var fromManifests = IdOfManifests(settings?.Id, out var manifestsAgree);
         var fromLog = IdOfLog();
-        var isForeign = settings is not null && fromManifests is not null && fromManifests != settings.Id && manifestsAgree && fromLog != settings.Id;
+        var isForeign = settings is not null && fromManifests is not null && fromManifests != settings.Id && manifestsAgree
+            && fromLog != settings.Id;
         if (settings is not null && !isForeign)
         {
             _plan.Settings = settings;
@@ -76,7 +80,8 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
         {
             throw new HestiaException(
                 HestiaErrorCode.NotRepairable,
-                $"'{path}' has no index.json, manifest, log or segment that can be read, so there is nothing to build an index from. Nothing was changed.",
+                $"'{path}' has no index.json, manifest, log or segment that can be read, so there is nothing to build an index from. "
+                    + "Nothing was changed.",
                 path,
                 "Restore the newest backup.");
         }
@@ -84,11 +89,13 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
         _plan.Settings = SettingsSalvage.Make(files, path, id ?? Guid.NewGuid(), readOld: !isForeign, out var missing);
         _plan.WriteSettings = true;
         var exists = files.FileExists(Path.Combine(path, FileNames.Settings));
-        var why = isForeign ? $"belongs to index {settings!.Id}, while everything else belongs to {id}" : exists ? "is damaged" : "is missing";
+        var why = isForeign ? $"belongs to index {settings!.Id}, while everything else belongs to {id}" : exists ? "is damaged"
+            : "is missing";
         var from = id is null ? "No file tells the index's identity; it gets a new one."
             : $"The identity {id} is taken from {(fromManifests is null ? "the log" : "the manifests")}.";
         var defaults = missing.Count == 0 ? "All settings could be read from what is left." :
-            $"THESE SETTINGS ARE LOST AND ARE THEIR DEFAULTS NOW: {string.Join(", ", missing)}. If keys or values had another encoding, they are shown as bytes from now on.";
+            $"THESE SETTINGS ARE LOST AND ARE THEIR DEFAULTS NOW: {string.Join(", ", missing)}. If keys or values had another encoding, "
+                + "they are shown as bytes from now on.";
         _plan.Act(RepairActions.RebuildSettings, $"{FileNames.Settings} {why} and is written anew. {from} {defaults}", FileNames.Settings);
         return _plan.Settings.Id;
     }
@@ -131,7 +138,8 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
     {
         if (chosen.IsNone)
         {
-            _plan.Act(RepairActions.RebuildManifest, "No manifest serves as a base; a new one is built from what segments and log hold.", FileNames.Manifests);
+            _plan.Act(RepairActions.RebuildManifest, "No manifest serves as a base; a new one is built from what segments and log hold.",
+                FileNames.Manifests);
             return;
         }
 
@@ -139,7 +147,8 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
         if (newest.File.Number == chosen.Document.Number) return;
         _plan.Act(
             RepairActions.UseOlderManifest,
-            $"The manifest {Path.GetFileName(newest.File.Path)} does not serve; number {chosen.Document.Number} with checkpoint {chosen.Document.Checkpoint} "
+            $"The manifest {Path.GetFileName(newest.File.Path)} does not serve; number {chosen.Document.Number} with checkpoint "
+                + $"{chosen.Document.Checkpoint} "
             + "and the log behind it take its place.",
             newest.RelativePath);
     }
@@ -160,7 +169,8 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
             {
                 _plan.Copies.Add(new PlannedCopy(copy, manifest.Id));
                 _plan.Segments.Add(new PlannedSegment(manifest, SegmentFate.Keep));
-                _plan.Act(RepairActions.RestoreSegment, $"An exact copy of the segment was found as {Path.GetRelativePath(path, copy)} and is put in its place.", name);
+                _plan.Act(RepairActions.RestoreSegment,
+                    $"An exact copy of the segment was found as {Path.GetRelativePath(path, copy)} and is put in its place.", name);
                 continue;
             }
 
@@ -186,7 +196,8 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
                 _plan.Segments.Add(new PlannedSegment(manifest, SegmentFate.Salvage, ruin));
                 _plan.Act(
                     RepairActions.SalvageSegment,
-                    $"{salvaged.Kept:N0} of {manifest.Entries:N0} entries can be read and are written as a new segment in its place (level {manifest.Level}).",
+                    $"{salvaged.Kept:N0} of {manifest.Entries:N0} entries can be read and are written as a new segment in its place "
+                        + $"(level {manifest.Level}).",
                     name);
                 return;
             }
@@ -199,12 +210,13 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
         }
 
         _plan.Segments.Add(new PlannedSegment(manifest, SegmentFate.Drop));
-        _plan.Act(RepairActions.DropSegment, $"Nothing is left of the segment; it is taken out of the manifest (level {manifest.Level}).", name);
+        _plan.Act(RepairActions.DropSegment, $"Nothing is left of the segment; it is taken out of the manifest (level {manifest.Level}).",
+            name);
     }
 
     /// <summary>
-    /// Where writes behind the base are missing from the log, the segments that the base does not name may hold them. Their own entries' LSNs
-    /// tell which are newer than the base and which of two is newer; the rank of whole segments would not.
+    /// Where writes behind the base are missing from the log, the segments that the base does not name may hold them. Their own entries'
+    /// LSNs tell which are newer than the base and which of two is newer; the rank of whole segments would not.
     /// </summary>
     private void PlanOrphans(BaseCandidate chosen, Lsn known)
     {
@@ -242,7 +254,8 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
 
         if (!chosen.IsNone) return;
         _plan.Losses.Add(new RepairLoss(
-            "No manifest tells which segments were live. What all of them hold is kept, the newest write of each key by its LSN; what had been deleted "
+            "No manifest tells which segments were live. What all of them hold is kept, the newest write of each key by its LSN; what "
+                + "had been deleted "
             + "or overwritten in segments that are gone may be back.",
             null,
             null,
@@ -274,7 +287,8 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
         foreach (var lost in salvage.Lost)
         {
             _plan.Losses.Add(new RepairLoss(
-                $"Of the damaged segment {orphan.Name}, which may have been live, the entries at offset {lost.Offset:N0} cannot be read: {lost.Reason}.",
+                $"Of the damaged segment {orphan.Name}, which may have been live, the entries at offset {lost.Offset:N0} cannot be read: "
+                    + $"{lost.Reason}.",
                 lost.FirstLsn,
                 lost.LastLsn,
                 lost.FirstKey ?? orphan.Properties?.MinKey,
@@ -286,12 +300,14 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
     {
         var p = orphan.Properties!;
         _plan.Losses.Add(new RepairLoss(
-            $"Segment {orphan.Name} holds entries without an LSN, so nothing tells whether they are newer than what the index has; they are left out.",
+            $"Segment {orphan.Name} holds entries without an LSN, so nothing tells whether they are newer than what the index has; they "
+                + "are left out.",
             null,
             null,
             p.MinKey,
             p.MaxKey));
-        _plan.Remove(orphan.Path, orphan.Name, "A segment that cannot be ranked goes to quarantine, for it may hold what is gone elsewhere.");
+        _plan.Remove(orphan.Path, orphan.Name,
+            "A segment that cannot be ranked goes to quarantine, for it may hold what is gone elsewhere.");
     }
 
     private void Adopt(List<OrphanSegment> withoutLsn)
@@ -319,7 +335,8 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
 
         _plan.Adopted.Sort(static (a, b) => a.LowerBound.AsSpan().SequenceCompareTo(b.LowerBound));
         if (_plan.Adopted.Count > 0)
-            _plan.Act(RepairActions.AdoptSegments, $"{_plan.Adopted.Count:N0} segments without LSNs are taken over as the oldest data.", FileNames.Segments);
+            _plan.Act(RepairActions.AdoptSegments, $"{_plan.Adopted.Count:N0} segments without LSNs are taken over as the oldest data.",
+                FileNames.Segments);
     }
 
     private void PlanLog()
@@ -335,7 +352,8 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
         if (_plan.FoldLog)
         {
             if (log.Operations > 0)
-                _plan.Act(RepairActions.SalvageLog, $"{log.Operations:N0} writes of the log, up to LSN {log.LastKept}, are written into segments.", FileNames.Wal);
+                _plan.Act(RepairActions.SalvageLog,
+                    $"{log.Operations:N0} writes of the log, up to LSN {log.LastKept}, are written into segments.", FileNames.Wal);
         }
         else
         {
@@ -346,9 +364,12 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
         {
             // A new timeline takes nothing from the old one's log; otherwise files that older manifests may need stay.
             var name = WalScan.RelativePath(file.Name);
-            if (log.Foreign.Contains(file.Path)) _plan.Remove(file.Path, name, "The log file is none of this index's history and goes to quarantine.");
-            else if (_plan.FoldLog && (file.Needed || _plan.Losses.Count > 0)) _plan.Remove(file.Path, name, "What could be read of the log file is in segments; it goes to quarantine.");
-            else if (!file.Needed && IsDamaged(name, log.Scan)) _plan.Remove(file.Path, name, "The damaged log file, which nothing needs, goes to quarantine.");
+            if (log.Foreign.Contains(file.Path))
+                _plan.Remove(file.Path, name, "The log file is none of this index's history and goes to quarantine.");
+            else if (_plan.FoldLog && (file.Needed || _plan.Losses.Count > 0))
+                _plan.Remove(file.Path, name, "What could be read of the log file is in segments; it goes to quarantine.");
+            else if (!file.Needed && IsDamaged(name, log.Scan))
+                _plan.Remove(file.Path, name, "The damaged log file, which nothing needs, goes to quarantine.");
         }
     }
 
@@ -362,7 +383,8 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
             _plan.Act(
                 RepairActions.CutLogTail,
                 file.IsEmpty ? "The log file was begun and never used; it is removed, as opening does."
-                    : $"A crash left the log incomplete from offset {file.CutOffset:N0} on; it is cut there, as opening does, and the bytes go to quarantine.",
+                    : $"A crash left the log incomplete from offset {file.CutOffset:N0} on; it is cut there, as opening does, and the "
+                        + "bytes go to quarantine.",
                 name);
         }
     }
@@ -378,8 +400,10 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
     {
         foreach (var evidence in check.Manifests.All)
         {
-            if (evidence.Code is not null) _plan.Remove(evidence.File.Path, evidence.RelativePath, "The damaged manifest goes to quarantine.");
-            else if (evidence.Document!.IndexId != indexId) _plan.Remove(evidence.File.Path, evidence.RelativePath, "The manifest is another index's and goes to quarantine.");
+            if (evidence.Code is not null)
+                _plan.Remove(evidence.File.Path, evidence.RelativePath, "The damaged manifest goes to quarantine.");
+            else if (evidence.Document!.IndexId != indexId)
+                _plan.Remove(evidence.File.Path, evidence.RelativePath, "The manifest is another index's and goes to quarantine.");
         }
     }
 
@@ -405,11 +429,13 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
     private void PlanManifest(BaseCandidate chosen)
     {
         var newest = check.Manifests.All.Count > 0 ? check.Manifests.All[0] : null;
-        var isNewest = newest is { Code: null } && newest.Document!.Number == chosen.Document.Number && newest.Document.IndexId == chosen.Document.IndexId;
+        var isNewest = newest is { Code: null } && newest.Document!.Number == chosen.Document.Number
+            && newest.Document.IndexId == chosen.Document.IndexId;
         _plan.WriteManifest = !isNewest || _plan.FoldLog || _plan.Segments.Exists(static s => s.Fate != SegmentFate.Keep);
         if (!_plan.WriteManifest) return;
         if (_plan.Losses.Count > 0)
-            _plan.Act(RepairActions.NewTimeline, "Something is lost, so a new timeline begins; backups made from here on do not mix with the history before.");
+            _plan.Act(RepairActions.NewTimeline,
+                "Something is lost, so a new timeline begins; backups made from here on do not mix with the history before.");
         _plan.Act(RepairActions.WriteManifest, "A new manifest with a number of its own is written.", FileNames.Manifests);
     }
 

@@ -23,7 +23,8 @@ internal sealed class SalvagedEntries : IDisposable
 
     public long Kept { get; private set; }
 
-    public static SalvagedEntries Open(FileSystem files, string path, ManifestSegment manifest, CheckProgress progress, CancellationToken cancellation) =>
+    public static SalvagedEntries Open(FileSystem files, string path, ManifestSegment manifest, CheckProgress progress,
+        CancellationToken cancellation) =>
         new(manifest, SegmentSalvage.Open(files, path, progress.AddBytes, cancellation));
 
     public bool Next()

@@ -74,7 +74,8 @@ internal static partial class SettingsSalvage
     private static T Parse<T>(Dictionary<string, string> found, string name, T otherwise, List<string> lost)
         where T : struct, Enum
     {
-        if (found.TryGetValue(name, out var text) && !char.IsAsciiDigit(text.Length == 0 ? '0' : text[0]) && Enum.TryParse<T>(text, out var value)
+        if (found.TryGetValue(name, out var text) && !char.IsAsciiDigit(text.Length == 0 ? '0' : text[0])
+            && Enum.TryParse<T>(text, out var value)
             && Enum.IsDefined(value)) return value;
         lost.Add(name);
         return otherwise;

@@ -5,7 +5,8 @@ using Hestia.Unit.Index;
 
 namespace Hestia.Unit.Consistency;
 
-/// <summary>What a check says of whole indexes, closed and open, and that it changes nothing; damage has tests of its own beside the repair.</summary>
+/// <summary>What a check says of whole indexes, closed and open, and that it changes nothing; damage has tests of its own beside the
+/// repair.</summary>
 public sealed class IndexCheckTests : IndexTestBase
 {
     [Fact]
@@ -56,7 +57,8 @@ public sealed class IndexCheckTests : IndexTestBase
     [InlineData(Durability.Off)]
     public async Task Open_index_is_checked_while_it_is_written(Durability durability)
     {
-        using var index = HestiaIndex.Create(IndexPath, new IndexSettings { Durability = durability }, Small with { RetiredAge = TimeSpan.Zero });
+        using var index = HestiaIndex.Create(IndexPath, new IndexSettings { Durability = durability },
+            Small with { RetiredAge = TimeSpan.Zero });
         var model = NewModel();
         Write(index, model, 2000);
         var report = index.Check(new CheckOptions { Deep = true });
@@ -92,7 +94,8 @@ public sealed class IndexCheckTests : IndexTestBase
         using (HestiaIndex.Create(IndexPath, null, Small))
             Assert.Equal(HestiaErrorCode.IndexInUse, Assert.Throws<HestiaException>(() => IndexChecker.Check(IndexPath)).Code);
         Assert.Equal(HestiaErrorCode.NotAnIndex, Assert.Throws<HestiaException>(() => IndexChecker.Check(Root)).Code);
-        Assert.Equal(HestiaErrorCode.PathNotFound, Assert.Throws<HestiaException>(() => IndexChecker.Check(Path.Combine(Root, "none"))).Code);
+        Assert.Equal(HestiaErrorCode.PathNotFound,
+            Assert.Throws<HestiaException>(() => IndexChecker.Check(Path.Combine(Root, "none"))).Code);
     }
 
     [Fact]
@@ -133,10 +136,12 @@ public sealed class IndexCheckTests : IndexTestBase
         File.WriteAllBytes(segment, bytes);
         var report = index.Check();
         Assert.False(report.Healthy);
-        Assert.Contains(report.Findings, f => f.Severity == FindingSeverity.Error && f.File!.Contains(Path.GetFileName(segment), StringComparison.Ordinal));
+        Assert.Contains(report.Findings, f => f.Severity == FindingSeverity.Error
+            && f.File!.Contains(Path.GetFileName(segment), StringComparison.Ordinal));
     }
 
-    private static string Fingerprint(string path) => string.Join('\n', Directory.GetFiles(path, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+    private static string Fingerprint(string path) =>
+        string.Join('\n', Directory.GetFiles(path, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
         .Select(f => $"{f} {File.GetLastWriteTimeUtc(f).Ticks} {Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(f)))}"));
 
     private SortedDictionary<byte[], byte[]> Fill(bool close)

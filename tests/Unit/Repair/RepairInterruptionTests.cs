@@ -39,7 +39,8 @@ public sealed class RepairInterruptionTests : RepairTestBase
         {
             var index = Copy(damaged, "interrupted");
             var before = Contents(index);
-            Assert.ThrowsAny<HestiaException>(() => IndexRepairer.Repair(new InterruptedFileSystem(stop), index, new RepairOptions { AllowLoss = true }));
+            Assert.ThrowsAny<HestiaException>(() =>
+                IndexRepairer.Repair(new InterruptedFileSystem(stop), index, new RepairOptions { AllowLoss = true }));
             IndexRepairer.Repair(Disk, index, new RepairOptions { AllowLoss = true });
             var check = IndexChecker.Check(Disk, index, new CheckOptions { Deep = true });
             Assert.True(check.Healthy, $"stopped at {stop}: {string.Join('\n', check.Findings)}");
@@ -92,7 +93,8 @@ public sealed class RepairInterruptionTests : RepairTestBase
         }
     }
 
-    private static List<string> Ordered(string index, string folder) => [.. Directory.GetFiles(Path.Combine(index, folder)).Order(StringComparer.Ordinal)];
+    private static List<string> Ordered(string index, string folder) =>
+        [.. Directory.GetFiles(Path.Combine(index, folder)).Order(StringComparer.Ordinal)];
 
     private static void Flip(string file, int at)
     {
