@@ -17,7 +17,8 @@ internal static class Contents
         foreach (var (key, value) in Workload.Expected(counters))
         {
             if (!cursor.MoveNext()) return (counters, slots, $"'{Text(key)}' and all after it are missing{At()}");
-            if (!cursor.Key.SequenceEqual(key)) return (counters, slots, $"'{Text(cursor.Key)}' is there where '{Text(key)}' must be{At()}");
+            if (!cursor.Key.SequenceEqual(key))
+                return (counters, slots, $"'{Text(cursor.Key)}' is there where '{Text(key)}' must be{At()}");
             if (!cursor.Value.SequenceEqual(value)) return (counters, slots, $"'{Text(key)}' has another value than was written{At()}");
             if (snapshot.Get(key) is not { } got || !got.AsSpan().SequenceEqual(value))
                 return (counters, slots, $"'{Text(key)}' is shown by a scan and not by a get{At()}");

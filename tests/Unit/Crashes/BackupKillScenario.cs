@@ -38,7 +38,67 @@ internal static class BackupKillScenario
             }
 
             return $"{durability} with backups: {done} kills, {duringBackup} during a backup, {duringRestore} during a restore "
-                + $"({halfSwapped} between its two renames), {verified.Count} backups verified, {history.WritesChecked} acknowledged writes, seed {seed}";
+                + $"({halfSwapped} between its two renames), {verified.Count} backups verified, "
+                + $"{history.WritesChecked} acknowledged writes, seed {seed}";
+        }
+        finally
+        {
+            Directory.Delete(root, recursive: true);
+        }
+    }
+
+    /// <summary>
+    /// Kills the process before one of the two renames that put a restored index in the place of another: 1 takes the old one away, 2 puts
+    /// the new one there.
+    /// </summary>
+    /// <returns>One line that says what was done.</returns>
+    public static string RunAtRename(int rename, int seed)
+    {
+        SystemTools.RequireTracing();
+        var root = CrashSettings.NewFolder();
+        try
+        {
+            var where = $"killed at rename {rename} of a restore, seed {seed}";
+            var target = Path.Combine(root, "target");
+            var history = new CrashHistory(Path.Combine(root, "index"), Durability.GroupSync);
+            history.Create();
+            using var repository = BackupRepository.Create(Path.Combine(root, "repository"));
+            string[] arguments = [$"repository={repository.Location}", $"target={target}", "jobs=backup,restore"];
+            var halfSwapped = 0;
+            string? restored;
+            using (var child = new WriterProcess(history.Path, history.Durability, seed, arguments))
+            {
+                Assert.True(child.WaitUntil(r => r.RestoresFinished.Count > 0), $"{where}: no restore ended. {child.Describe()}");
+                child.Stop();
+                child.AwaitEnd(TimeSpan.FromSeconds(60));
+                history.Verify(CrashKind.Closed, child.Reports, readOnly: false, where);
+                restored = VerifyTarget(repository, child.Reports, target, null, ref halfSwapped, where);
+            }
+
+            // Only calls whose first path is the target are counted, so the first is the one that takes the old index away: the process
+            // dies as it begins, or in the pause behind it.
+            string[] tracer =
+            [
+                SystemTools.Find("strace")!, "-f", "-qq", "-o", Path.Combine(root, "trace"), "-P", target, "-e", "trace=rename",
+                "-e", $"inject=rename:{(rename == 1 ? "signal=KILL" : "delay_exit=30s")}:when=1",
+            ];
+            using (var child = new WriterProcess(history.Path, history.Durability, seed, arguments, tracer))
+            {
+                if (rename == 2)
+                {
+                    Assert.True(child.WaitUntil(_ => !Directory.Exists(target)), $"{where}: the target stays. {child.Describe()}");
+                    child.Kill();
+                }
+
+                child.AwaitEnd(TimeSpan.FromSeconds(60));
+                Assert.True(child.Reports.Closed is null && child.Reports.RestoresBegun.Count == 1, $"{where}: {child.Describe()}");
+                Assert.Equal(rename == 1, Directory.Exists(target));
+                history.Verify(CrashKind.Killed, child.Reports, readOnly: false, where);
+                VerifyTarget(repository, child.Reports, target, restored, ref halfSwapped, where);
+            }
+
+            Assert.Equal(rename == 1 ? 0 : 1, halfSwapped);
+            return $"{where}: {(rename == 1 ? "the target was as before" : "the next restore put the target right")}";
         }
         finally
         {
@@ -68,7 +128,8 @@ internal static class BackupKillScenario
         var listing = repository.ListAll();
         Assert.True(listing.Findings.Count == 0, $"{where}: {string.Join("\n", listing.Findings)}");
         var ids = listing.Backups.Select(b => b.BackupId).ToHashSet();
-        foreach (var (id, _) in reports.Backups) Assert.True(ids.Contains(id), $"{where}: the backup {id} had been reported and is not there");
+        foreach (var (id, _) in reports.Backups)
+            Assert.True(ids.Contains(id), $"{where}: the backup {id} had been reported and is not there");
         BackupInfo? newest = null;
         foreach (var backup in listing.Backups)
         {
@@ -94,12 +155,18 @@ internal static class BackupKillScenario
         Assert.True(wrong is null, $"{where}: {wrong}");
         Assert.Equal(lsn, index.LastLsn.Value);
         for (var thread = 0; thread < found.Length; thread++)
-            Assert.True(found[thread] >= before[thread], $"{where}: thread {thread} is at {found[thread]}, at {before[thread]} before the backup began");
+        {
+            Assert.True(
+                found[thread] >= before[thread],
+                $"{where}: thread {thread} is at {found[thread]}, at {before[thread]} before the backup began");
+        }
+
         foreach (var write in reports.Writes)
         {
             Assert.True(
                 (write.Lsn <= lsn) == (write.Number <= found[write.Thread]),
-                $"{where}: it ends at LSN {lsn}; batch {write.Number} of thread {write.Thread} ended at {write.Lsn}, the thread is at {found[write.Thread]}");
+                $"{where}: it ends at LSN {lsn}; batch {write.Number} of thread {write.Thread} ended at {write.Lsn}, "
+                + $"the thread is at {found[write.Thread]}");
         }
     }
 
@@ -116,6 +183,8 @@ internal static class BackupKillScenario
             if (settled is null) return null; // nothing was there and nothing is
             // Between the two renames of the swap there is no target for an instant; the next restore puts it right first.
             halfSwapped++;
+            var aside = Directory.GetDirectories(Path.GetDirectoryName(target)!, "target.*").Count(IndexDescription.IsIndex);
+            Assert.True(aside == 2, $"{where}: neither the target is there nor both the old and the new one beside it");
             var next = Assert.Single(allowed.Distinct().Take(1));
             repository.Restore(next, target, new RestoreOptions { Force = true });
             return VerifyHeld(repository, target, [next], where);

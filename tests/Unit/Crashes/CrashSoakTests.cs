@@ -5,8 +5,8 @@ using Hestia.Core;
 namespace Hestia.Unit.Crashes;
 
 /// <summary>
-/// All of it, over and over with other seeds, until HESTIA_SOAK_MINUTES or HESTIA_CRASH_ROUNDS of each kind are used up: kills and power cuts by
-/// the twenty, the other faults once with each twenty. A kind of fault that cannot be made here is left out and named.
+/// All of it, over and over with other seeds, until HESTIA_SOAK_MINUTES or HESTIA_CRASH_ROUNDS of each kind are used up: kills and power
+/// cuts by the twenty, the other faults once with each twenty. A kind of fault that cannot be made here is left out and named.
 /// </summary>
 [SupportedOSPlatform("linux")]
 public sealed class CrashSoakTests(ITestOutputHelper output)
@@ -61,7 +61,8 @@ public sealed class CrashSoakTests(ITestOutputHelper output)
             kinds.Add(($"kill with backups {durability}", (rounds, seed) => BackupKillScenario.Run(durability, rounds, seed, timeIsUp)));
             foreach (var system in s_systems)
             {
-                kinds.Add(($"power {system} {durability}", (rounds, seed) => PowerLossScenario.Run(system, durability, rounds, seed, timeIsUp)));
+                kinds.Add(($"power {system} {durability}", (rounds, seed) =>
+                    PowerLossScenario.Run(system, durability, rounds, seed, timeIsUp)));
                 kinds.Add(($"device {system} {durability}", (_, seed) => FailureScenario.DeviceError(system, durability, seed)));
                 kinds.Add(($"full {system} {durability}", (_, seed) => DiskFullScenario.Run(system, durability, seed)));
             }

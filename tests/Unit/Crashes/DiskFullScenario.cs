@@ -94,7 +94,7 @@ internal static class DiskFullScenario
             Assert.True(refusal.Code == nameof(HestiaErrorCode.DiskFull), $"{where}: refused with {refusal}");
     }
 
-    /// <summary>Takes all the room there is, again and again as the index gives some back, until writes were refused often enough.</summary>
+    /// <summary>Takes all the room, again and again as the index gives some back, until writes were refused often enough.</summary>
     private static void FillUntilRefused(WriterProcess child, string ballast, int refusals, string where)
     {
         child.WaitForOpen();

@@ -38,7 +38,8 @@ internal static class FailureScenario
             device.Disarm();
             mount.Unmount();
             mount.Mount();
-            history.Verify(durability == Durability.Async ? CrashKind.PowerLost : CrashKind.Killed, reports, readOnly: false, where, AsyncCut(reports));
+            var crash = durability == Durability.Async ? CrashKind.PowerLost : CrashKind.Killed;
+            history.Verify(crash, reports, readOnly: false, where, AsyncCut(reports));
             return $"{where}: {reports.WriteCount} acknowledged writes, then {reports.Refusals[0].Code}";
         }
         finally
@@ -52,12 +53,10 @@ internal static class FailureScenario
     [SupportedOSPlatform("linux")]
     public static string SystemCallError(string call, string error, int when, Durability durability, int seed, bool mustFail)
     {
-        SystemTools.Require(root: false, "strace");
+        SystemTools.RequireTracing();
         var root = CrashSettings.NewFolder();
         try
         {
-            if (SystemTools.Run("strace", "-f", "-qq", "-o", Path.Combine(root, "trial"), "true") is { ExitCode: not 0 } refused)
-                Assert.Skip($"strace cannot trace here: {refused.Output.Trim()}");
             var history = new CrashHistory(Path.Combine(root, "index"), durability);
             history.Create();
             var where = $"{call} fails once with {error} (number {when}), {durability}, seed {seed}";

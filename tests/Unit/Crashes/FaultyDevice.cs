@@ -17,7 +17,12 @@ internal sealed class FaultyDevice : IDisposable
         var image = Path.Combine(_root, "image");
         using (var file = File.Create(image)) file.SetLength(bytes);
         Directory.CreateDirectory(Folder);
-        var start = new ProcessStartInfo(SystemTools.Find("nbdfuse")!) { RedirectStandardError = true, RedirectStandardOutput = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(SystemTools.Find("nbdfuse")!)
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
+        };
         string[] arguments =
         [
             Device, "[", "nbdkit", "--exit-with-parent", "--filter=error", "file", image,

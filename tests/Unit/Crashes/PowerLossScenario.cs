@@ -20,18 +20,21 @@ internal static class PowerLossScenario
         {
             var (reports, cut) = Round(mount, history, random);
             var acknowledged = reports.Acknowledged(history.Counters);
-            history.Verify(CrashKind.PowerLost, reports, readOnly: random.Next(2) == 0, $"{kind}, {durability}, seed {seed}, cut {done}", cut);
+            var where = $"{kind}, {durability}, seed {seed}, cut {done}";
+            history.Verify(CrashKind.PowerLost, reports, readOnly: random.Next(2) == 0, where, cut);
             for (var thread = 0; thread < acknowledged.Length; thread++)
                 lost += (long)(acknowledged[thread] - Math.Min(acknowledged[thread], history.Counters[thread]));
         }
 
-        return $"{kind}, {durability}: {done} power cuts, {history.WritesChecked} acknowledged writes, {lost} of them gone, none that had been promised, seed {seed}";
+        return $"{kind}, {durability}: {done} power cuts, {history.WritesChecked} acknowledged writes, "
+            + $"{lost} of them gone, none that had been promised, seed {seed}";
     }
 
     private static (Reports Reports, long Cut) Round(ScratchMount mount, CrashHistory history, Random random)
     {
         using var child = new WriterProcess(history.Path, history.Durability, random.Next());
         child.WaitForOpen();
+        Assert.True(child.WaitUntil(r => r.WriteCount >= 50), $"It does not write. {child.Describe()}");
         var allowance = history.Durability == Durability.Async ? (int)CrashHistory.AsyncAllowance.TotalMilliseconds + 200 : 0;
         Thread.Sleep(allowance + random.Next(50, 500));
         Assert.False(child.HasExited, $"The child ended by itself. {child.Describe()}");

@@ -8,8 +8,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Hestia.Unit.Crashes;
 
 /// <summary>
-/// A small file system of its own in a temporary folder: ext4 or xfs in an image file, or tmpfs. One at a time in this process. Unmounted and
-/// removed when it is disposed, and when the process ends before that. The kernel frees the loop device with the last unmount.
+/// A small file system of its own in a temporary folder: ext4 or xfs in an image file, or tmpfs. One at a time in this process.
+/// Unmounted and removed when it is disposed, and when the process ends before that. The kernel frees the loop device with it.
 /// </summary>
 [SupportedOSPlatform("linux")]
 internal sealed partial class ScratchMount : IDisposable

@@ -16,6 +16,14 @@ internal static class SystemTools
             if (Find(tool) is null) Assert.Skip($"The program {tool} is not installed.");
     }
 
+    /// <summary>Skips the test where system calls cannot be traced.</summary>
+    public static void RequireTracing()
+    {
+        Require(root: false, "strace");
+        var (exitCode, output) = Run("strace", "-f", "-qq", "-e", "trace=none", "true");
+        if (exitCode != 0) Assert.Skip($"strace cannot trace here: {output.Trim()}");
+    }
+
     public static string? Find(string tool)
     {
         var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
@@ -31,7 +39,12 @@ internal static class SystemTools
     /// <summary>Runs a program to its end; its exit code and all it said.</summary>
     public static (int ExitCode, string Output) Run(string tool, params string[] arguments)
     {
-        var start = new ProcessStartInfo(Find(tool) ?? tool) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(Find(tool) ?? tool)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();
