@@ -18,7 +18,7 @@ function New-TestPath {
 }
 
 function New-TestIndex {
-    # A session on a new index with -Count entries k00001 … = value 1 …
+    # A session on a new index with -Count entries k00001 ... = value 1 ...
     param([int] $Count = 0, [string] $Path = (New-TestPath), [switch] $Flush)
     $session = Open-HestiaIndex -Path $Path -Create
     if ($Count -gt 0) {
