@@ -278,7 +278,7 @@ Describe 'Import' {
             $with += Measure-Start "Import-Module $ModulePath"
             $added = ($with | Measure-Object -Minimum).Minimum - ($plain | Measure-Object -Minimum).Minimum
         }
-        Write-Host ('        Import-Module HestiaPS adds {0:N0} ms' -f $added)
+        Write-Information ('        Import-Module HestiaPS adds {0:N0} ms' -f $added) -InformationAction Continue
         $added | Should -BeLessThan 300
     }
 
