@@ -37,12 +37,12 @@ internal sealed class IndexContext
 
     public string QuarantineDirectory => System.IO.Path.Combine(Path, FileNames.Quarantine);
 
-    public SegmentWriterOptions WriterOptions(BlockCodec codec, bool dropLsn) => new()
+    public SegmentWriterOptions WriterOptions(bool dropLsn) => new()
     {
         BlockBytes = Settings.BlockBytes,
         RestartInterval = Settings.RestartInterval,
         BloomBitsPerKey = Settings.BloomBitsPerKey,
-        Codec = codec,
+        Codec = Settings.Codec,
         DropLsn = dropLsn,
     };
 }

@@ -101,8 +101,8 @@ public sealed record IndexOptions
     /// <summary>Level-0 segments at which writers are slowed; default 12. At twice as many they wait.</summary>
     public int Level0Slowdown { get; init; } = 12;
 
-    /// <summary>Bytes level 1 aims at; each deeper level is ten times larger. Default 128 MiB.</summary>
-    public long Level1Bytes { get; init; } = 128L << 20;
+    /// <summary>Bytes level 1 may hold before a deeper level is begun; each deeper one may hold ten times more. Default 256 MiB.</summary>
+    public long Level1Bytes { get; init; } = 256L << 20;
 
     /// <summary>Bytes a segment of level 1 aims at; deeper ones are larger, up to eight times. Default 8 MiB.</summary>
     public long SegmentBytes { get; init; } = 8L << 20;

@@ -26,8 +26,8 @@ internal static class OptionRanges
         Range(nameof(o.MaxOpenFiles), o.MaxOpenFiles, 16, 100_000);
         Range(nameof(o.Level0Trigger), o.Level0Trigger, 2, 64);
         Range(nameof(o.Level0Slowdown), o.Level0Slowdown, o.Level0Trigger, 1024);
-        Range(nameof(o.Level1Bytes), o.Level1Bytes, 64 << 10, 1L << 40);
-        Range(nameof(o.SegmentBytes), o.SegmentBytes, 16 << 10, 1L << 30);
+        Range(nameof(o.Level1Bytes), o.Level1Bytes, 16 << 10, 1L << 40);
+        Range(nameof(o.SegmentBytes), o.SegmentBytes, 4 << 10, 1L << 30);
         Range(nameof(o.MaxSnapshotBytes), o.MaxSnapshotBytes, 0, 1L << 40);
         if (o.RetiredBytes is { } retired) Range(nameof(o.RetiredBytes), retired, 0, long.MaxValue);
         if (o.RetiredAge < TimeSpan.Zero) throw Refuse($"{nameof(o.RetiredAge)} is negative.");

@@ -7,13 +7,20 @@ namespace Hestia.Core.Compaction;
 /// <summary>
 /// Decides what to merge next. A level that is fuller than its target is due, the fullest first; level 0 counts segments. Within a level the
 /// segment that overlaps least of the next one goes first: least rewritten, so least for the next backup to send.
+/// <para>
+/// The deepest level in use may grow to its ceiling; those above it aim at a tenth of the one below, so that what they hold twice, and the
+/// LSNs that only the deepest level drops, stay a small part of the whole at every size.
+/// </para>
 /// </summary>
 internal static class CompactionPicker
 {
     private const int LevelFactor = 10;
 
-    /// <summary>Bytes a level aims at; level 0 has none.</summary>
-    public static long TargetBytes(IndexOptions options, int level)
+    /// <summary>A level above the deepest is not asked to be smaller than this part of its ceiling: each merge into it would move too little.</summary>
+    private const int FloorDivisor = 4;
+
+    /// <summary>Bytes a level may grow to while it is the deepest; level 0 has none.</summary>
+    public static long CeilingBytes(IndexOptions options, int level)
     {
         var target = options.Level1Bytes;
         for (var i = 1; i < level; i++)
@@ -25,8 +32,16 @@ internal static class CompactionPicker
         return level >= ManifestFormat.Levels - 1 ? long.MaxValue : target;
     }
 
-    /// <summary>Codec of segments in a level: the upper two are rewritten soon and stay as they are.</summary>
-    public static BlockCodec CodecOf(IndexSettings settings, int level) => level <= 1 ? BlockCodec.None : settings.Codec;
+    /// <summary>Bytes a level aims at now.</summary>
+    public static long TargetBytes(IndexView view, IndexOptions options, int level)
+    {
+        var ceiling = CeilingBytes(options, level);
+        var deepest = Math.Max(1, Array.FindLastIndex(view.Levels, static segments => segments.Length > 0));
+        if (level >= deepest) return ceiling;
+        var share = BytesOf(view.Levels[deepest]);
+        for (var i = level; i < deepest; i++) share /= LevelFactor;
+        return Math.Clamp(share, ceiling / FloorDivisor, ceiling);
+    }
 
     public static CompactionJob? Pick(IndexView view, IndexOptions options)
     {
@@ -36,21 +51,21 @@ internal static class CompactionPicker
         {
             var segments = view.Levels[level];
             if (segments.Length == 0) continue;
-            var score = level == 0 ? (double)segments.Length / options.Level0Trigger : (double)BytesOf(segments) / TargetBytes(options, level);
+            var score = level == 0 ? (double)segments.Length / options.Level0Trigger : (double)BytesOf(segments) / TargetBytes(view, options, level);
             if (score < bestScore) continue;
             bestScore = score;
             best = level;
         }
 
         if (best < 0) return null;
-        return best == 0 ? OfLevel0(view) : LeastOverlap(view, best);
+        return best == 0 ? OfLevel0(view) : LeastOverlap(view, best, BytesOf(view.Levels[best]) - TargetBytes(view, options, best));
     }
 
     /// <summary>Bytes above their levels' targets.</summary>
     public static long Debt(IndexView view, IndexOptions options)
     {
         long debt = view.Levels[0].Length >= options.Level0Trigger ? BytesOf(view.Levels[0]) : 0;
-        for (var level = 1; level < ManifestFormat.Levels - 1; level++) debt += Math.Max(0, BytesOf(view.Levels[level]) - TargetBytes(options, level));
+        for (var level = 1; level < ManifestFormat.Levels - 1; level++) debt += Math.Max(0, BytesOf(view.Levels[level]) - TargetBytes(view, options, level));
         return debt;
     }
 
@@ -91,14 +106,23 @@ internal static class CompactionPicker
         return true;
     }
 
-    private static CompactionJob LeastOverlap(IndexView view, int level)
+    private static CompactionJob LeastOverlap(IndexView view, int level, long excess)
     {
         LiveSegment? best = null;
         var bestRatio = double.MaxValue;
+        var free = new List<LiveSegment>();
+        long freeBytes = 0;
         foreach (var segment in view.Levels[level])
         {
             var next = view.Levels[level + 1];
             var (first, end) = IndexView.Overlapping(next, segment.Manifest.LowerBound, segment.Manifest.UpperBound);
+            if (first == end && freeBytes < excess)
+            {
+                // What overlaps nothing moves by name alone: as much of it as is too much goes down with one manifest.
+                free.Add(segment);
+                freeBytes += segment.Manifest.Size;
+            }
+
             long overlap = 0;
             for (var i = first; i < end; i++) overlap += next[i].Manifest.Size;
             var ratio = (double)overlap / Math.Max(1, segment.Manifest.Size);
@@ -107,6 +131,6 @@ internal static class CompactionPicker
             best = segment;
         }
 
-        return Build(view, [best!], level);
+        return free.Count > 1 && Build(view, [.. free], level) is { Lower.Length: 0 } moves ? moves : Build(view, [best!], level);
     }
 }

@@ -205,9 +205,8 @@ internal sealed class Compactor
     private bool CanMove(IndexView view, CompactionJob job)
     {
         if (job.Lower.Length > 0 || job.Upper.Length == 0) return false;
-        var codec = CompactionPicker.CodecOf(_context.Settings, job.OutputLevel);
         foreach (var segment in job.Upper)
-            if (segment.Manifest.Codec != codec) return false;
+            if (segment.Manifest.Codec != _context.Settings.Codec) return false;
         if (job.Level > 0 || job.Upper.Length == 1) return true;
         var sorted = (LiveSegment[])job.Upper.Clone();
         Array.Sort(sorted, static (a, b) => a.Manifest.LowerBound.AsSpan().SequenceCompareTo(b.Manifest.LowerBound));
@@ -225,8 +224,7 @@ internal sealed class Compactor
             runs.Add(new LevelCursor(job.Upper, fillCache: false, ReadAheadBytes));
         if (job.Lower.Length > 0) runs.Add(new LevelCursor(job.Lower, fillCache: false, ReadAheadBytes));
         using var merged = runs.Count == 1 ? runs[0] : new MergingCursor([.. runs]);
-        var codec = CompactionPicker.CodecOf(_context.Settings, job.OutputLevel);
-        var options = _context.WriterOptions(codec, dropLsn: job.IsBottom);
+        var options = _context.WriterOptions(dropLsn: job.IsBottom);
         var cutter = new SegmentCutter(_context.Options.SegmentBytes << Math.Clamp(job.OutputLevel - 1, 0, 3));
         var total = job.InputBytes;
         long seen = 0, bytes = 0;

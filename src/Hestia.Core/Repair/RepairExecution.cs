@@ -190,7 +190,6 @@ internal sealed class RepairExecution(FileSystem files, string path, RepairPlan 
         foreach (var source in sources) total += files.FileLength(source) ?? 0;
         _progress.Begin("Merging segments", total, 0);
         var level = before.Number > 0 ? 0 : RepairPlanner.LevelFor(total);
-        var codec = CompactionPicker.CodecOf(plan.Settings!.Settings, level);
         var cutter = new SegmentCutter(level == 0 ? Level0Bytes : new IndexOptions().SegmentBytes << Math.Clamp(level - 1, 0, 3));
         var result = new List<ManifestSegment>();
         SegmentWriter? writer = null;
@@ -208,7 +207,7 @@ internal sealed class RepairExecution(FileSystem files, string path, RepairPlan 
                     writer = null;
                 }
 
-                writer ??= NewWriter(codec);
+                writer ??= NewWriter(Codec);
                 writer.Add(merge.Key, merge.Lsn, merge.Kind, merge.Value);
             }
 
@@ -228,6 +227,8 @@ internal sealed class RepairExecution(FileSystem files, string path, RepairPlan 
         if (files.FileExists(settings)) _quarantined.Add(Path.GetRelativePath(path, _quarantine.Copy(settings, cancellation)));
         files.WriteAtomically(settings, plan.Settings!.Serialize(), ownerModel: path);
     }
+
+    private BlockCodec Codec => plan.Settings!.Settings.Codec;
 
     private SegmentWriter NewWriter(BlockCodec codec) =>
         new(files, _segments, SegmentWriterOptions.From(plan.Settings!.Settings, codec, dropLsn: false));
@@ -269,7 +270,7 @@ internal sealed class RepairExecution(FileSystem files, string path, RepairPlan 
         public readonly void WriteOut()
         {
             if (_memtable.OperationCount == 0) return;
-            using var writer = execution.NewWriter(BlockCodec.None);
+            using var writer = execution.NewWriter(execution.Codec);
             using var cursor = _memtable.CreateCursor(ulong.MaxValue);
             for (cursor.SeekToFirst(); cursor.IsValid; cursor.Next()) writer.Add(cursor.Key, cursor.Lsn, cursor.Kind, cursor.Value);
             Segments.Insert(0, writer.Finish(execution.ClearPlace));

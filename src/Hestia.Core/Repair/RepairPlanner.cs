@@ -444,7 +444,7 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
     {
         var options = new IndexOptions();
         for (var level = 1; level < ManifestFormat.Levels - 2; level++)
-            if (bytes <= CompactionPicker.TargetBytes(options, level)) return level;
+            if (bytes <= CompactionPicker.CeilingBytes(options, level)) return level;
         return ManifestFormat.Levels - 2;
     }
 }

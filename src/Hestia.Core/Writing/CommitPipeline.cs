@@ -102,17 +102,14 @@ internal sealed class CommitPipeline : IDisposable
             error = e;
         }
 
-        // The next leader starts before the followers are woken: its write overlaps with their waking.
-        var followers = group.Count > 1 ? group.ToArray() : [];
+        var lsn = first.Value;
+        own.CompleteOwn(Advance(ref lsn, own, error), error);
+        for (var i = 1; i < group.Count; i++) group[i].Complete(Advance(ref lsn, group[i], error), error);
         lock (_gate)
         {
             if (_queue.TryDequeue(out var next)) next.Lead();
             else _leading = false;
         }
-
-        var lsn = first.Value;
-        own.CompleteOwn(Advance(ref lsn, own, error), error);
-        for (var i = 1; i < followers.Length; i++) followers[i].Complete(Advance(ref lsn, followers[i], error), error);
 
         static Lsn Advance(ref ulong next, WriteRequest request, Exception? error)
         {

@@ -80,7 +80,7 @@ internal sealed class Flusher
     public static SegmentInfo? WriteSegment(IndexContext context, RetiredFiles? retired, MemTable memtable)
     {
         if (memtable.OperationCount == 0) return null;
-        using var writer = new SegmentWriter(context.Files, context.Segments.DirectoryPath, context.WriterOptions(BlockCodec.None, dropLsn: false));
+        using var writer = new SegmentWriter(context.Files, context.Segments.DirectoryPath, context.WriterOptions(dropLsn: false));
         using var cursor = memtable.CreateCursor(ulong.MaxValue);
         for (cursor.SeekToFirst(); cursor.IsValid; cursor.Next()) writer.Add(cursor.Key, cursor.Lsn, cursor.Kind, cursor.Value);
         var info = writer.Finish(retired is null ? null : retired.Announce);

@@ -52,8 +52,8 @@ internal sealed class BackupSimulation
     {
         MemtableBytes = 64 << 10,
         Level0Trigger = 2,
-        Level1Bytes = 64 << 10,
-        SegmentBytes = 16 << 10,
+        Level1Bytes = 16 << 10,
+        SegmentBytes = 4 << 10,
         CacheBytes = 0,
         RetiredAge = TimeSpan.Zero,
         FileSystem = Files,
