@@ -2,20 +2,30 @@ using System.Reflection;
 using Hestia.Core;
 using Hestia.Core.Reading;
 
-namespace Hestia.Bench;
+namespace Hestia.Bench.Engines;
 
 /// <summary>This engine.</summary>
 internal sealed class HestiaEngine : IEngine
 {
+    private readonly EngineSettings _settings;
+    private readonly IndexOptions _options;
+
     public HestiaEngine(EngineSettings settings)
     {
-        var options = new IndexOptions { Durability = settings.Durability, CacheBytes = settings.CacheBytes };
+        _settings = settings;
+        _options = new IndexOptions
+        {
+            Durability = settings.Durability,
+            CacheBytes = settings.CacheBytes,
+            MemtableBytes = settings.MemtableBytes,
+            MaxMemtables = settings.MaxMemtables,
+        };
         Index = IndexDescription.IsIndex(settings.Path)
-            ? HestiaIndex.Open(settings.Path, options)
-            : HestiaIndex.Create(settings.Path, new IndexSettings { Durability = settings.Durability }, options);
+            ? HestiaIndex.Open(settings.Path, _options)
+            : HestiaIndex.Create(settings.Path, new IndexSettings { Durability = settings.Durability }, _options);
     }
 
-    public HestiaIndex Index { get; }
+    public HestiaIndex Index { get; private set; }
 
     public string Version =>
         typeof(HestiaIndex).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
@@ -29,9 +39,31 @@ internal sealed class HestiaEngine : IEngine
         _ => throw new InvalidOperationException($"A value of {length} bytes where {destination.Length} were expected at most."),
     };
 
-    public IEngineCursor Scan(bool reverse) => new Cursor(Index.Scan(new ScanOptions { Reverse = reverse }));
+    public IEngineCursor Scan(bool reverse, ReadOnlySpan<byte> from = default)
+    {
+        if (from.IsEmpty) return new Cursor(Index.Scan(new ScanOptions { Reverse = reverse }));
+        ReadOnlyMemory<byte> bound = from.ToArray();
+        return new Cursor(Index.Scan(reverse
+            ? new ScanOptions { Reverse = true, To = bound, ToInclusive = true, FillCache = true }
+            : new ScanOptions { From = bound, FillCache = true }));
+    }
 
     public void Flush() => Index.Flush();
+
+    public void Settle() => Index.WaitForBackgroundWork();
+
+    public void DropRetired()
+    {
+        // The grace period is fixed for a session: one without any does it.
+        Index.Close();
+        using (var index = HestiaIndex.Open(_settings.Path, _options with { RetiredAge = TimeSpan.Zero, RetiredBytes = 0 }))
+        {
+            index.WaitForBackgroundWork();
+            index.PruneRetired();
+        }
+
+        Index = HestiaIndex.Open(_settings.Path, _options);
+    }
 
     public IReadOnlyDictionary<string, double> Facts()
     {
@@ -40,6 +72,7 @@ internal sealed class HestiaEngine : IEngine
         {
             ["level0Segments"] = statistics.Levels.Where(l => l.Level == 0).Sum(l => l.Segments),
             ["segments"] = statistics.Levels.Sum(l => l.Segments),
+            ["retiredBytes"] = statistics.RetiredBytes,
             ["segmentBytes"] = statistics.SegmentBytes,
             ["compactionDebtBytes"] = statistics.CompactionDebtBytes,
             ["segmentBytesWritten"] = statistics.SegmentBytesWritten,
