@@ -10,7 +10,7 @@ internal sealed record BenchArguments
     public const string Usage = """
         Hestia.Bench run [options]
 
-          --engine LIST        hestia, rocksdb                                     default hestia
+          --engine LIST        hestia, rocksdb, leveldb, sqlite                    default hestia
           --workloads LIST     fillrandom, fillseq, readrandom, readmissing, scan, scanreverse, lifecycle
                                default fillrandom,fillseq,readrandom,readmissing,scan,scanreverse
                                lifecycle loads, flushes, scans back, backs up, restores and scans what was restored

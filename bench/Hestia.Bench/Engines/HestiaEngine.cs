@@ -1,4 +1,5 @@
 using System.Reflection;
+using Hestia.Backup;
 using Hestia.Core;
 using Hestia.Core.Reading;
 
@@ -19,6 +20,7 @@ internal sealed class HestiaEngine : IEngine
             CacheBytes = settings.CacheBytes,
             MemtableBytes = settings.MemtableBytes,
             MaxMemtables = settings.MaxMemtables,
+            BackgroundCompaction = settings.Compaction,
         };
         Index = IndexDescription.IsIndex(settings.Path)
             ? HestiaIndex.Open(settings.Path, _options)
@@ -65,6 +67,8 @@ internal sealed class HestiaEngine : IEngine
         Index = HestiaIndex.Open(_settings.Path, _options);
     }
 
+    public IBackupTarget OpenBackups(string path) => new Backups(this, BackupRepository.Create(path));
+
     public IReadOnlyDictionary<string, double> Facts()
     {
         var statistics = Index.GetStatistics();
@@ -83,6 +87,13 @@ internal sealed class HestiaEngine : IEngine
     }
 
     public void Dispose() => Index.Dispose();
+
+    private sealed class Backups(HestiaEngine engine, BackupRepository repository) : IBackupTarget
+    {
+        public void Backup() => repository.Backup(engine.Index);
+
+        public void Dispose() => repository.Dispose();
+    }
 
     private sealed class Cursor(IndexCursor cursor) : IEngineCursor
     {

@@ -25,6 +25,9 @@ internal interface IEngine : IDisposable
     /// <summary>Deletes files that are kept only for a grace period; settled before.</summary>
     void DropRetired();
 
+    /// <summary>Its own way of incremental backups into a folder; null if it has none.</summary>
+    IBackupTarget? OpenBackups(string path);
+
     /// <summary>Anything worth a column beside the rates, for example level-0 files and compaction debt left.</summary>
     IReadOnlyDictionary<string, double> Facts();
 }
@@ -37,4 +40,10 @@ internal interface IEngineCursor : IDisposable
     ReadOnlySpan<byte> Value { get; }
 
     bool MoveNext();
+}
+
+/// <summary>A folder of backups, each holding what the one before did not have.</summary>
+internal interface IBackupTarget : IDisposable
+{
+    void Backup();
 }

@@ -9,10 +9,14 @@ namespace Hestia.Bench.Engines;
 internal static class NativeLibraries
 {
     public const string RocksDb = "rocksdb";
+    public const string LevelDb = "leveldb";
+    public const string Sqlite = "sqlite3";
 
     private static readonly Dictionary<string, string[]> Candidates = new()
     {
         [RocksDb] = ["librocksdb.so.7.8", "librocksdb.so", "librocksdb.so.7", "librocksdb.so.8", "librocksdb.so.9", "librocksdb.dylib", "rocksdb.dll"],
+        [LevelDb] = ["libleveldb.so.1d", "libleveldb.so.1", "libleveldb.so", "libleveldb.dylib", "leveldb.dll"],
+        [Sqlite] = ["libsqlite3.so.0", "libsqlite3.so", "libsqlite3.dylib", "sqlite3.dll", "winsqlite3.dll"],
     };
 
     private static readonly Dictionary<string, nint> Loaded = [];

@@ -39,6 +39,7 @@ internal sealed unsafe partial class RocksDbEngine : IEngine
         rocksdb_options_set_max_write_buffer_number(_options, settings.MaxMemtables);
         rocksdb_options_set_level_compaction_dynamic_level_bytes(_options, 1);
         rocksdb_options_set_compression(_options, Snappy);
+        if (!settings.Compaction) rocksdb_options_set_disable_auto_compactions(_options, 1);
         rocksdb_options_set_bytes_per_sync(_options, BytesPerSync);
 
         _tableOptions = rocksdb_block_based_options_create();
@@ -81,9 +82,6 @@ internal sealed unsafe partial class RocksDbEngine : IEngine
             return digits.Success ? digits.Value : "unknown";
         }
     }
-
-    /// <summary>The database itself, for what only this engine has.</summary>
-    public nint Database => _database;
 
     public void Put(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
@@ -139,6 +137,15 @@ internal sealed unsafe partial class RocksDbEngine : IEngine
     public void DropRetired()
     {
         // Files no longer needed go at once.
+    }
+
+    public IBackupTarget OpenBackups(string path)
+    {
+        byte* error = null;
+        nint backups;
+        fixed (byte* text = Encoding.UTF8.GetBytes(path + '\0')) backups = rocksdb_backup_engine_open(_options, text, &error);
+        ThrowOn(error);
+        return new Backups(this, backups);
     }
 
     public IReadOnlyDictionary<string, double> Facts()
@@ -210,6 +217,18 @@ internal sealed unsafe partial class RocksDbEngine : IEngine
         var result = Marshal.PtrToStringUTF8((nint)value);
         rocksdb_free(value);
         return result;
+    }
+
+    private sealed class Backups(RocksDbEngine engine, nint backups) : IBackupTarget
+    {
+        public void Backup()
+        {
+            byte* error = null;
+            rocksdb_backup_engine_create_new_backup_flush(backups, engine._database, 1, &error);
+            ThrowOn(error);
+        }
+
+        public void Dispose() => rocksdb_backup_engine_close(backups);
     }
 
     private sealed class Cursor : IEngineCursor

@@ -167,4 +167,16 @@ internal static unsafe class RocksDbNative
 
     [DllImport(Library)]
     public static extern void rocksdb_free(void* memory);
+
+    [DllImport(Library)]
+    public static extern void rocksdb_options_set_disable_auto_compactions(nint options, int value);
+
+    [DllImport(Library)]
+    public static extern nint rocksdb_backup_engine_open(nint options, byte* path, byte** error);
+
+    [DllImport(Library)]
+    public static extern void rocksdb_backup_engine_create_new_backup_flush(nint engine, nint database, byte flush, byte** error);
+
+    [DllImport(Library)]
+    public static extern void rocksdb_backup_engine_close(nint engine);
 }
