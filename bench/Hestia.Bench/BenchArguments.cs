@@ -1,4 +1,5 @@
 using System.Globalization;
+using Hestia.Bench.Engines;
 using Hestia.Core;
 
 namespace Hestia.Bench;
@@ -9,7 +10,7 @@ internal sealed record BenchArguments
     public const string Usage = """
         Hestia.Bench run [options]
 
-          --engine LIST        hestia                                              default hestia
+          --engine LIST        hestia, rocksdb, leveldb, sqlite                    default hestia
           --workloads LIST     fillrandom, fillseq, readrandom, readmissing, scan, scanreverse, lifecycle
                                default fillrandom,fillseq,readrandom,readmissing,scan,scanreverse
                                lifecycle loads, flushes, scans back, backs up, restores and scans what was restored
@@ -27,7 +28,7 @@ internal sealed record BenchArguments
           --json FILE          machine, arguments, every row and the medians
         """;
 
-    private static readonly string[] KnownEngines = ["hestia"];
+    private static readonly string[] KnownEngines = EngineFactory.Names;
 
     private static readonly string[] KnownWorkloads =
         ["fillrandom", "fillseq", "readrandom", "readmissing", "scan", "scanreverse", "lifecycle"];

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Hestia.Backup;
+using Hestia.Bench.Engines;
 using Hestia.Core;
 
 namespace Hestia.Bench;
@@ -94,7 +95,7 @@ internal sealed class Worker : IDisposable
     /// <summary>Reads need the whole index: one is filled, unmeasured, if none was or the time was up before it was full.</summary>
     private void EnsureFilled()
     {
-        if (_engine is not null && _filled == _arguments.Entries) return;
+        if (_engine is not null && _keys.Random && _filled == _arguments.Entries) return;
         CreateEmpty(random: true, Durability.Off);
         var key = new byte[KeySpace.KeyBytes];
         var value = new byte[_keys.ValueBytes];
@@ -106,6 +107,7 @@ internal sealed class Worker : IDisposable
         }
 
         _engine!.Flush();
+        _engine.Settle();
         _filled = _arguments.Entries;
     }
 

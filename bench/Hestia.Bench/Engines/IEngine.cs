@@ -1,6 +1,4 @@
-using Hestia.Core;
-
-namespace Hestia.Bench;
+namespace Hestia.Bench.Engines;
 
 /// <summary>
 /// What every engine under test is asked to do. Thread-safe but for cursors. Spans go in and out so that no engine pays for a copy it
@@ -15,10 +13,20 @@ internal interface IEngine : IDisposable
     /// <summary>Copies the value and returns its length, or -1 if the key is not there.</summary>
     int Get(ReadOnlySpan<byte> key, Span<byte> destination);
 
-    IEngineCursor Scan(bool reverse);
+    /// <summary>All entries, or those from <paramref name="from"/> on in the direction of the scan.</summary>
+    IEngineCursor Scan(bool reverse, ReadOnlySpan<byte> from = default);
 
     /// <summary>Everything written is in sorted files when it returns.</summary>
     void Flush();
+
+    /// <summary>Waits until background work (flush, compaction) has nothing left to do.</summary>
+    void Settle();
+
+    /// <summary>Deletes files that are kept only for a grace period; settled before.</summary>
+    void DropRetired();
+
+    /// <summary>Its own way of incremental backups into a folder; null if it has none.</summary>
+    IBackupTarget? OpenBackups(string path);
 
     /// <summary>Anything worth a column beside the rates, for example level-0 files and compaction debt left.</summary>
     IReadOnlyDictionary<string, double> Facts();
@@ -34,16 +42,8 @@ internal interface IEngineCursor : IDisposable
     bool MoveNext();
 }
 
-/// <summary>The settings that every engine gets alike.</summary>
-internal sealed record EngineSettings(string Path, Durability Durability, long CacheBytes);
-
-/// <summary>Makes engines by name.</summary>
-internal static class EngineFactory
+/// <summary>A folder of backups, each holding what the one before did not have.</summary>
+internal interface IBackupTarget : IDisposable
 {
-    /// <summary>Creates the index if it is not there, opens it otherwise.</summary>
-    public static IEngine Open(string name, EngineSettings settings) => name switch
-    {
-        "hestia" => new HestiaEngine(settings),
-        _ => throw new ArgumentOutOfRangeException(nameof(name), name, "No such engine."),
-    };
+    void Backup();
 }
