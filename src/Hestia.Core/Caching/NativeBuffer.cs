@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Hestia.Core.IO;
 
 namespace Hestia.Core.Caching;
 
@@ -64,7 +65,7 @@ internal sealed unsafe class NativeBuffer : IDisposable
         if (old != null)
         {
             Buffer.MemoryCopy(old, _pointer, Capacity, keep);
-            NativeMemory.AlignedFree(old);
+            Return(old, oldCapacity);
             Interlocked.Add(ref _outstanding, -oldCapacity);
         }
 
@@ -79,17 +80,26 @@ internal sealed unsafe class NativeBuffer : IDisposable
 
     private void Allocate(nint capacity)
     {
-        _pointer = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(capacity, 64), Alignment);
-        Capacity = Math.Max(capacity, 64);
+        capacity = Math.Max(capacity, 64);
+        _pointer = capacity >= NativePages.MinBytes
+            ? NativePages.Allocate((nuint)capacity, huge: false)
+            : (byte*)NativeMemory.AlignedAlloc((nuint)capacity, Alignment);
+        Capacity = capacity;
         Interlocked.Add(ref _outstanding, Capacity);
     }
 
     private void Free()
     {
         if (_pointer == null) return;
-        NativeMemory.AlignedFree(_pointer);
+        Return(_pointer, Capacity);
         Interlocked.Add(ref _outstanding, -Capacity);
         _pointer = null;
         Capacity = 0;
+    }
+
+    private static void Return(byte* pointer, nint capacity)
+    {
+        if (capacity >= NativePages.MinBytes) NativePages.Free(pointer, (nuint)capacity);
+        else NativeMemory.AlignedFree(pointer);
     }
 }

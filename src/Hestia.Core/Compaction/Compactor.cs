@@ -66,7 +66,7 @@ internal sealed class Compactor
             {
                 while (true)
                 {
-                    var view = _live.Acquire();
+                    var view = _live.AcquireSegments();
                     try
                     {
                         var job = NextOfFull(view, level);
@@ -113,7 +113,7 @@ internal sealed class Compactor
         var done = new HashSet<SegmentId>();
         while (true)
         {
-            var view = _live.Acquire();
+            var view = _live.AcquireSegments();
             try
             {
                 var deepest = Array.FindLastIndex(view.Levels, static level => level.Length > 0);
@@ -136,7 +136,7 @@ internal sealed class Compactor
         {
             lock (_jobGate)
             {
-                var view = _live.Acquire();
+                var view = _live.AcquireSegments();
                 try
                 {
                     var job = CompactionPicker.Pick(view, _context.Options);

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Hestia.Core.IO;
 
 namespace Hestia.Core.Memtable;
 
@@ -6,13 +7,11 @@ namespace Hestia.Core.Memtable;
 /// Bump allocation outside the GC heap. What it handed out stays in place until <see cref="Free"/>, so that a reader may follow a pointer
 /// it took earlier. One thread allocates; <see cref="AllocatedBytes"/> may be read by any.
 /// </summary>
-internal sealed unsafe partial class NativeArena
+internal sealed unsafe class NativeArena
 {
     private const int FirstChunkBytes = 128 << 10;
     private const int LargestChunkBytes = 4 << 20;
     private const int CacheLineBytes = 64;
-    private const int HugePageBytes = 2 << 20;
-    private const int AdviseHugePages = 14; // MADV_HUGEPAGE
 
     private static long s_outstandingBytes;
 
@@ -47,7 +46,8 @@ internal sealed unsafe partial class NativeArena
     {
         foreach (var block in _blocks)
         {
-            NativeMemory.AlignedFree((void*)block.Start);
+            if (block.Size >= NativePages.MinBytes) NativePages.Free((void*)block.Start, (nuint)block.Size);
+            else NativeMemory.AlignedFree((void*)block.Start);
             Interlocked.Add(ref s_outstandingBytes, -block.Size);
         }
 
@@ -71,19 +71,16 @@ internal sealed unsafe partial class NativeArena
     private byte* NewBlock(int size)
     {
         _blocks.EnsureCapacity(_blocks.Count + 1); // may throw before memory is taken, so that none is lost
-        var huge = size == LargestChunkBytes && OperatingSystem.IsLinux();
-        var start = (byte*)NativeMemory.AlignedAlloc((nuint)size, (nuint)(huge ? HugePageBytes : CacheLineBytes));
 
-        // Random inserts and finds miss the address cache all the time with small pages: this alone nearly doubles them. Only a wish.
-        if (huge) _ = madvise(start, (nuint)size, AdviseHugePages);
+        // Random inserts and finds miss the address cache all the time with small pages: large ones nearly double them.
+        var start = size >= NativePages.MinBytes
+            ? NativePages.Allocate((nuint)size, huge: size == LargestChunkBytes)
+            : (byte*)NativeMemory.AlignedAlloc((nuint)size, CacheLineBytes);
         _blocks.Add(new Block((nint)start, size));
         Interlocked.Add(ref s_outstandingBytes, size);
         Volatile.Write(ref _allocatedBytes, _allocatedBytes + size);
         return start;
     }
-
-    [LibraryImport("libc")]
-    private static partial int madvise(void* start, nuint length, int advice);
 
     private readonly record struct Block(nint Start, int Size);
 }

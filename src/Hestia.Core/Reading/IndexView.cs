@@ -57,14 +57,6 @@ internal sealed class IndexView
         _released?.Invoke(this);
     }
 
-    /// <summary>A view with other memtables (their references are the caller's to give) and the same segments.</summary>
-    public IndexView With(MemTable[] memtables)
-    {
-        foreach (var level in Levels)
-            foreach (var segment in level) _table.Acquire(segment.Manifest);
-        return new IndexView(_table, memtables, Levels, Checkpoint, _released);
-    }
-
     /// <summary>The segments of one level below 0 that can hold a key in [lower, upper], as a range of indexes.</summary>
     public static (int First, int End) Overlapping(LiveSegment[] level, ReadOnlySpan<byte> lower, ReadOnlySpan<byte> upper)
     {

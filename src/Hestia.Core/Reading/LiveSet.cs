@@ -108,6 +108,9 @@ internal sealed class LiveSet : IDisposable
         }
     }
 
+    /// <summary>The segments alone, for work that takes long: memtables that are flushed meanwhile give their memory back.</summary>
+    public IndexView AcquireSegments() => AcquirePinned().View;
+
     /// <summary>The memtable that takes writes. Only the commit leader changes it.</summary>
     public MemTable Active => Volatile.Read(ref _view).Memtables[0];
 
