@@ -1,4 +1,5 @@
 using Hestia.Bench;
+using Hestia.Bench.Workloads;
 
 if (args is ["run", .. var options])
 {
@@ -9,7 +10,7 @@ if (args is ["run", .. var options])
 else if (args is ["child", .. var childOptions])
 {
     // One engine, one round, in a process of its own: no engine profits from what another left in memory. Speaks JSON lines.
-    return Worker.Run(BenchArguments.Parse(childOptions, out _)!);
+    return WorkloadRunner.Run(BenchArguments.Parse(childOptions, out _)!);
 }
 
 Console.Error.WriteLine(BenchArguments.Usage);
