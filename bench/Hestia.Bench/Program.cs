@@ -1,4 +1,5 @@
 using Hestia.Bench;
+using Hestia.Bench.Reporting;
 using Hestia.Bench.Workloads;
 
 if (args is ["run", .. var options])
@@ -6,6 +7,14 @@ if (args is ["run", .. var options])
     var arguments = BenchArguments.Parse(options, out var problem);
     if (arguments is not null) return Coordinator.Run(arguments, options);
     Console.Error.WriteLine(problem);
+}
+else if (args is ["suite", .. var suiteOptions])
+{
+    return Suite.Run(suiteOptions);
+}
+else if (args is ["report", .. var reportOptions])
+{
+    return ReportCommand.Run(reportOptions);
 }
 else if (args is ["child", .. var childOptions])
 {
