@@ -39,6 +39,9 @@ internal sealed record BenchResult
     /// <summary>What the engine or the workload tells beside the rates.</summary>
     public IReadOnlyDictionary<string, double>? Facts { get; init; }
 
+    /// <summary>A reference row's engine: the one in whose process, and so around whose rows, it was measured.</summary>
+    public string? Beside { get; init; }
+
     /// <summary>Why the engine cannot run on this machine, or null.</summary>
     public string? Absence { get; init; }
 
@@ -70,6 +73,9 @@ internal sealed record BenchSummary
 
     /// <summary>Median over the rounds of this engine's rate by that of RocksDB in the same round; null without RocksDB.</summary>
     public double? RatioToRocksDb { get; init; }
+
+    /// <summary>As <see cref="RatioToRocksDb"/>, to the reference loop measured in the same process; null without one.</summary>
+    public double? RatioToReference { get; init; }
 
     public double? P50Microseconds { get; init; }
 

@@ -43,6 +43,7 @@ internal static class BenchmarkPage
           `readcold` find nothing, all of `readmissing`. Values are checked by length, scans by order and number.
         - `mixed` is two threads, each a put and a get in turns; every operation is timed. Elsewhere one in 16 is.
         - `open` is the time to open after a clean close; `opencrash` opens a copy of a directory that was never closed, its log full.
+        - SQLite moves its log into the file every 1,000 pages, so that `opencrash` has little to replay there.
         - `syncloop` (reference) is a file overwritten entry by entry with an fdatasync after each: what the disk gives one synced writer.
         - `backup`: a sixteenth of the entries changed in four flushes, compaction settled, then the next incremental backup (RocksDB: BackupEngine).
           `backupflush`: the same with one flush and no compaction. The figure is bytes added to the backup folder per byte changed; less is better.
@@ -62,13 +63,14 @@ internal static class BenchmarkPage
         AppendMachine(page, documents, runs.Values.Select(r => r.Run).ToList(), cmdlets);
         page.Append(Method);
         foreach (var (run, _) in runs.Values) RunSection.Append(page, run, chartFolder);
+        ScalingSection.Append(page, runs.Values.Select(r => r.Run).ToList());
         if (cmdlets is not null) AppendCmdlets(page, cmdlets);
         return page.ToString();
     }
 
     private static void AppendMachine(StringBuilder page, IReadOnlyList<ResultDocument> documents, IReadOnlyList<BenchRun> runs, CmdletRates? cmdlets)
     {
-        page.Append("## Where and with what\n\n");
+        page.Append("\n## Where and with what\n\n");
         foreach (var machine in documents.Select(d => d.Machine).Distinct())
         {
             page.Append(CultureInfo.InvariantCulture,

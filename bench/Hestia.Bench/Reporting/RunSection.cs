@@ -40,6 +40,7 @@ internal static class RunSection
             page.Append(CultureInfo.InvariantCulture, $"{absent.Engine}: {absent.Absence}.\n\n");
         AppendChart(page, run, chartFolder);
         AppendRates(page, run);
+        AppendReferenceRatios(page, run);
         AppendDetails(page, run);
     }
 
@@ -72,7 +73,7 @@ internal static class RunSection
         page.Append(CultureInfo.InvariantCulture, $"![{title}]({Path.GetFileName(chartFolder)}/{run.Name}.svg)\n\n");
     }
 
-    private static string Label(RowKey key) =>
+    public static string Label(RowKey key) =>
         key.Workload + (key.Durability is null ? "" : $" {key.Durability}") + (key.Threads > 1 ? $", {key.Threads} threads" : "");
 
     private static void AppendRates(StringBuilder page, BenchRun run)
@@ -97,6 +98,29 @@ internal static class RunSection
                 var row = run.Summary.FirstOrDefault(r => r.Engine == engine && r.Key == key);
                 var ratio = row is null ? null : Ratio(row, run.Summary);
                 page.Append(ratio is null ? " |" : string.Create(CultureInfo.InvariantCulture, $" {ratio:F2} |"));
+            }
+
+            page.Append('\n');
+        }
+
+        page.Append('\n');
+    }
+
+    /// <summary>What each writer reaches of the plain loop of writes and syncs that ran around it.</summary>
+    private static void AppendReferenceRatios(StringBuilder page, BenchRun run)
+    {
+        var rows = run.Summary.Where(r => r.RatioToReference is not null).ToList();
+        if (rows.Count == 0) return;
+        var engines = rows.Select(r => r.Engine).Distinct().ToList();
+        page.Append("| by the reference loop |").AppendJoin('|', engines.Select(e => $" {e} ")).Append("|\n|---|");
+        page.Append(string.Concat(Enumerable.Repeat("---:|", engines.Count))).Append('\n');
+        foreach (var key in rows.Select(r => r.Key).Distinct())
+        {
+            page.Append(CultureInfo.InvariantCulture, $"| {Label(key)} |");
+            foreach (var engine in engines)
+            {
+                var row = rows.Find(r => r.Engine == engine && r.Key == key);
+                page.Append(CultureInfo.InvariantCulture, $" {row?.RatioToReference:F2} |");
             }
 
             page.Append('\n');

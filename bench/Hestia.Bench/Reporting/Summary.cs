@@ -24,7 +24,8 @@ internal static class Summary
                 MedianPerSecond = Median(rates)!.Value,
                 LowestPerSecond = rates.Min(),
                 HighestPerSecond = rates.Max(),
-                RatioToRocksDb = group.Key.Engine == Peer ? 1 : Ratio(all, measured),
+                RatioToRocksDb = group.Key.Engine == Peer ? 1 : Ratio(all, measured, r => r.Engine == Peer && IsSameRow(r, all[0])),
+                RatioToReference = all[0].Durability is null ? null : Ratio(all, measured, r => r.Beside == all[0].Engine),
                 P50Microseconds = Median(all, r => r.P50Microseconds),
                 P99Microseconds = Median(all, r => r.P99Microseconds),
                 P999Microseconds = Median(all, r => r.P999Microseconds),
@@ -50,21 +51,20 @@ internal static class Summary
         Median(rows.Select(value).Where(v => v is not null).Select(v => v!.Value));
 
     /// <summary>Each round against the same round, so that a machine that slows down meanwhile slows both sides.</summary>
-    private static double? Ratio(List<BenchResult> rows, List<BenchResult> all)
+    private static double? Ratio(List<BenchResult> rows, List<BenchResult> all, Func<BenchResult, bool> isPeer)
     {
-        var sample = rows[0];
         var ratios = new List<double>();
         foreach (var round in rows.GroupBy(r => r.Round))
         {
-            var peer = Median(all
-                .Where(r => r.Engine == Peer && r.Round == round.Key && r.Workload == sample.Workload
-                    && r.Durability == sample.Durability && r.Threads == sample.Threads)
-                .Select(r => r.PerSecond));
+            var peer = Median(all.Where(r => r.Round == round.Key && isPeer(r)).Select(r => r.PerSecond));
             if (peer > 0) ratios.Add(Median(round.Select(r => r.PerSecond))!.Value / peer.Value);
         }
 
         return Median(ratios);
     }
+
+    private static bool IsSameRow(BenchResult one, BenchResult other) =>
+        one.Workload == other.Workload && one.Durability == other.Durability && one.Threads == other.Threads;
 
     private static Dictionary<string, double> Facts(List<BenchResult> rows)
     {

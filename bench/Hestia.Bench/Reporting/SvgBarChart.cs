@@ -18,10 +18,13 @@ internal static class SvgBarChart
     private const int RowHeight = 22;
     private const int TitleHeight = 34;
 
+    /// <summary>Longer bars end here, so that one does not make all others too short to compare; the figure beside them is the full one.</summary>
+    private const double LongestBar = 8;
+
     public static string Make(string title, IReadOnlyList<Bar> bars)
     {
         var height = TitleHeight + bars.Count * RowHeight + 10;
-        var largest = Math.Max(bars.Max(b => b.Value), 1.2);
+        var largest = Math.Clamp(bars.Max(b => b.Value), 1.2, LongestBar);
         var scale = (Width - LabelWidth - ValueWidth) / largest;
         var svg = new StringBuilder();
         svg.Append(CultureInfo.InvariantCulture,
@@ -32,7 +35,7 @@ internal static class SvgBarChart
         for (var i = 0; i < bars.Count; i++)
         {
             var top = TitleHeight + i * RowHeight;
-            var length = bars[i].Value * scale;
+            var length = Math.Min(bars[i].Value, LongestBar) * scale;
             var color = bars[i].Value >= 1 ? "#2f7d4f" : "#b5533c";
             svg.Append(CultureInfo.InvariantCulture,
                 $"<text x=\"{LabelWidth - 8}\" y=\"{top + 15}\" text-anchor=\"end\" fill=\"#222222\">{Escape(bars[i].Label)}</text>\n");

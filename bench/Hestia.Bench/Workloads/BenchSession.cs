@@ -118,12 +118,14 @@ internal sealed class BenchSession : IDisposable
             Durability = durability?.ToString(),
             Threads = threads,
             DiskBytes = disk ?? ProcessUsage.DirectoryBytes(IndexPath),
-            Facts = facts ?? _engine?.Facts(),
+            // Where nothing is written the engine's own facts say nothing new.
+            Facts = facts ?? (durability is null ? null : _engine?.Facts()),
         });
     }
 
     /// <summary>A row that no engine took part in.</summary>
-    public static void EmitReference(string workload, Measurement measured) => Write(Row(SyncLoop.EngineName, workload, measured));
+    public void EmitReference(string workload, Measurement measured) =>
+        Write(Row(SyncLoop.EngineName, workload, measured) with { Beside = EngineName });
 
     private static BenchResult Row(string engine, string workload, Measurement measured) => new()
     {

@@ -39,7 +39,7 @@ internal static class WorkloadRunner
             case "open": OpenWorkload.Clean(session); break;
             case "opencrash": OpenWorkload.Crashed(session); break;
             case "backup" or "backupflush": BackupWorkload.Run(session, workload); break;
-            case "syncloop": BenchSession.EmitReference(workload, SyncLoop.Measure(session)); break;
+            case "syncloop": session.EmitReference(workload, SyncLoop.Measure(session)); break;
             case "lifecycle": LifecycleWorkload.Run(session); break;
             default: throw new ArgumentOutOfRangeException(nameof(workload), workload, "No such workload.");
         }
