@@ -16,7 +16,7 @@ internal sealed record BenchArguments
         run:
           --engine LIST        hestia, rocksdb, leveldb, sqlite                    default hestia
           --workloads LIST     fillrandom, fillseq, readrandom, readmissing, readcold, scan, scanreverse, scanrange, scanrangereverse,
-                               mixed, overwrite, open, opencrash, backup, backupflush, syncloop, lifecycle
+                               mixed, overwrite, open, opencrash, backup, backupflush, syncloop, syncpair, lifecycle
                                default fillrandom,fillseq,readrandom,readmissing,scan,scanreverse
                                lifecycle loads, flushes, scans back, backs up, restores and scans what was restored
           --entries N          entries in the index                                default 1000000

@@ -6,9 +6,9 @@ namespace Hestia.Bench;
 internal static class Suite
 {
     private const int QuickRounds = 2;
-    private const double QuickSeconds = 2;
-    private const long QuickShare = 40;
-    private const long FewestQuickEntries = 50_000;
+    private const double QuickSeconds = 1;
+    private const long QuickShare = 100;
+    private const long FewestQuickEntries = 20_000;
 
     private const string Both = "hestia,rocksdb";
     private const string Everyone = "hestia,rocksdb,leveldb,sqlite";
@@ -17,31 +17,30 @@ internal static class Suite
 
     private static readonly Plan[] Plans =
     [
-        new("peers", "All engines, 1 million small entries", Everyone, 1_000_000, 5,
+        new("peers", "All engines", Everyone, 1_000_000, 5,
             $"--durability Async,Off --readers 1,2 --seconds 60 --workloads fillseq,fillrandom,{Reads},{Scans},open"),
-        new("small2m", "2 million small entries", Both, 2_000_000, 5,
+        new("small2m", "Small entries", Both, 2_000_000, 5,
             $"--durability Async --readers 1,2 --seconds 0 --workloads fillrandom,{Reads},{Scans}"),
-        new("small10m", "10 million small entries", Both, 10_000_000, 5,
+        new("small10m", "Small entries", Both, 10_000_000, 5,
             $"--durability Async,Off --readers 1,2 --seconds 0 --workloads fillseq,fillrandom,{Reads},{Scans},open"),
-        new("writers", "Several writers, 2 million small entries", Both, 2_000_000, 5,
+        new("writers", "Several writers", Both, 2_000_000, 5,
             "--durability Async,Off --writers 1,4,16 --seconds 0 --workloads fillrandom,fillseq"),
-        // The loop before, between and after, because what a disk gives changes by the minute.
         new("synced1", "One synced writer", Everyone, 2_000_000, 5,
-            "--durability Sync,GroupSync --writers 1 --seconds 8 --settle no --workloads syncloop,fillrandom,syncloop,fillseq,syncloop"),
+            "--durability Sync --writers 1 --seconds 10 --settle no --workloads syncpair,fillrandom,fillseq"),
         new("synced", "4 and 16 synced writers", Everyone, 2_000_000, 5,
             "--durability Sync,GroupSync --writers 4,16 --seconds 8 --settle no --workloads fillrandom,fillseq"),
-        new("mixed", "Puts and gets in turns, 10 million small entries", Both, 10_000_000, 5, "--durability Async --seconds 0 --workloads mixed"),
-        new("overwrite", "Overwriting until steady, 5 million small entries", Both, 5_000_000, 5,
+        new("mixed", "Puts and gets in turns", Both, 10_000_000, 5, "--durability Async --seconds 0 --workloads mixed"),
+        new("overwrite", "Overwriting until steady", Both, 5_000_000, 5,
             "--durability Async --seconds 0 --workloads overwrite"),
         new("crash", "Open after a crash", Both, 1_000_000, 5, "--seconds 0 --crash-records 1000000 --workloads opencrash"),
-        new("half", "5 million small entries, values half random", Both, 5_000_000, 5,
+        new("half", "Small entries, values half random", Both, 5_000_000, 5,
             "--values half --durability Async --seconds 0 --workloads fillrandom,readrandom,scan"),
-        new("value100", "5 million entries of 16-byte keys and 100-byte values, half random", Both, 5_000_000, 5,
+        new("value100", "16-byte keys and 100-byte values, half random", Both, 5_000_000, 5,
             $"--profile value100 --durability Async --seconds 0 --workloads fillrandom,readrandom,readcold,scan,scanreverse"),
-        new("value4k", "500,000 entries of 16-byte keys and 4-KiB values, half random", Both, 500_000, 5,
+        new("value4k", "16-byte keys and 4-KiB values, half random", Both, 500_000, 5,
             $"--profile value4k --durability Async --seconds 0 --workloads fillrandom,readrandom,readcold,scan,scanreverse"),
-        new("backup", "Incremental backups, 2 million small entries", Both, 2_000_000, 5, "--durability Async --workloads backup,backupflush"),
-        new("small50m", "50 million small entries", Both, 50_000_000, 5,
+        new("backup", "Incremental backups", Both, 2_000_000, 5, "--durability Async --workloads backup,backupflush"),
+        new("small50m", "Small entries", Both, 50_000_000, 5,
             "--durability Async --readers 1 --seconds 0 --workloads fillrandom,readrandom,readmissing,readcold,scan"),
     ];
 

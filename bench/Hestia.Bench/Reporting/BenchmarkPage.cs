@@ -45,6 +45,7 @@ internal static class BenchmarkPage
         - `open` is the time to open after a clean close; `opencrash` opens a copy of a directory that was never closed, its log full.
         - SQLite moves its log into the file every 1,000 pages, so that `opencrash` has little to replay there.
         - `syncloop` (reference) is a file overwritten entry by entry with an fdatasync after each: what the disk gives one synced writer.
+          `syncpair` gives that loop and the engine's one synced writer turns of a quarter second; the share is the median over the turns.
         - `backup`: a sixteenth of the entries changed in four flushes, compaction settled, then the next incremental backup (RocksDB: BackupEngine).
           `backupflush`: the same with one flush and no compaction. The figure is bytes added to the backup folder per byte changed; less is better.
         - Peak is the largest resident size of the process, the .NET runtime included on all sides.

@@ -21,6 +21,7 @@ internal static class RunSection
         ("writeAmplification", "write amplification", 1, "F2"),
         ("spaceAmplification", "space amplification", 1, "F2"),
         ("passes", "passes", 1, "N0"),
+        ("shareOfLoop", "share of the loop", 1, "F2"),
         ("firstGetSeconds", "first get ms", 1e-3, "F2"),
         ("changedBytes", "changed MiB", MiB, "N1"),
         ("sentBytes", "sent MiB", MiB, "N1"),
@@ -28,10 +29,10 @@ internal static class RunSection
 
     public static void Append(StringBuilder page, BenchRun run, string chartFolder)
     {
-        page.Append(CultureInfo.InvariantCulture, $"## {run.Title}\n\n`run {run.Command}`\n\n");
+        page.Append(CultureInfo.InvariantCulture, $"## {Title(run)}\n\n`run {run.Command}`\n\n");
         var rounds = run.Summary.Count == 0 ? 0 : run.Summary.Max(s => s.Rounds);
         page.Append(CultureInfo.InvariantCulture,
-            $"{run.Arguments.Entries:N0} entries, cache {run.Arguments.CacheBytes / MiB:N0} MiB, {rounds} rounds.");
+            $"Cache {run.Arguments.CacheBytes / MiB:N0} MiB, {rounds} rounds.");
         if (run.Arguments.Seconds > 0) page.Append(CultureInfo.InvariantCulture, $" A row ends after {run.Arguments.Seconds:N0} s even if not done.");
         page.Append("\n\n");
         foreach (var failure in run.Results.Where(r => r.Failure is not null))
@@ -48,6 +49,8 @@ internal static class RunSection
     public static double Figure(BenchSummary row) => row.Facts.TryGetValue("backupAmplification", out var amplification)
         ? amplification
         : row.MedianPerSecond;
+
+    private static string Title(BenchRun run) => string.Create(CultureInfo.InvariantCulture, $"{run.Title}, {run.Arguments.Entries:N0} entries");
 
     private static bool IsAmplification(BenchSummary row) => row.Facts.ContainsKey("backupAmplification");
 
@@ -68,7 +71,7 @@ internal static class RunSection
         }
 
         if (bars.Count == 0) return;
-        var title = $"{run.Title}: {Subject} / {Peer} (above 1 is better)";
+        var title = $"{Title(run)}: {Subject} / {Peer} (above 1 is better)";
         File.WriteAllText(Path.Combine(chartFolder, $"{run.Name}.svg"), SvgBarChart.Make(title, bars));
         page.Append(CultureInfo.InvariantCulture, $"![{title}]({Path.GetFileName(chartFolder)}/{run.Name}.svg)\n\n");
     }

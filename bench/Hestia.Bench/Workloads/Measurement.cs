@@ -48,6 +48,9 @@ internal sealed class Measurement
     /// <summary>The same period seen from one of its sides.</summary>
     public Measurement Side(long operations, LatencyHistogram latency) => new(Seconds, operations, latency, WrittenBytes);
 
+    /// <summary>The same period with other totals, for turns that took only part of it; without latencies.</summary>
+    public Measurement As(double seconds, long operations) => new(seconds, operations, new LatencyHistogram(), WrittenBytes);
+
     /// <summary>One thread stays on the caller; more get threads of their own.</summary>
     public static void Parallel(int threads, Action<int> body)
     {

@@ -6,7 +6,7 @@ internal static class WorkloadRunner
     public static readonly string[] Names =
     [
         "fillrandom", "fillseq", "readrandom", "readmissing", "readcold", "scan", "scanreverse", "scanrange", "scanrangereverse",
-        "mixed", "overwrite", "open", "opencrash", "backup", "backupflush", "syncloop", "lifecycle",
+        "mixed", "overwrite", "open", "opencrash", "backup", "backupflush", "syncloop", "syncpair", "lifecycle",
     ];
 
     /// <summary>What runs if nothing is said: load, read, scan.</summary>
@@ -39,7 +39,8 @@ internal static class WorkloadRunner
             case "open": OpenWorkload.Clean(session); break;
             case "opencrash": OpenWorkload.Crashed(session); break;
             case "backup" or "backupflush": BackupWorkload.Run(session, workload); break;
-            case "syncloop": session.EmitReference(workload, SyncLoop.Measure(session)); break;
+            case "syncloop": SyncLoop.Run(session); break;
+            case "syncpair": SyncLoop.RunPair(session); break;
             case "lifecycle": LifecycleWorkload.Run(session); break;
             default: throw new ArgumentOutOfRangeException(nameof(workload), workload, "No such workload.");
         }
