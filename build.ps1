@@ -6,7 +6,8 @@
     Build    compiles everything with warnings as errors and stages the module in artifacts/HestiaPS, ready for Import-Module.
     Demo     builds, then catalogues a folder, backs the catalogue up twice, deletes it, restores it and proves every entry equal.
     Test     builds, then runs xUnit, Pester, PSScriptAnalyzer and Test-ModuleManifest. The last line is the total.
-    Bench    builds, then measures load, read and scan. What follows the known parameters goes to the benchmark as it is.
+    Bench    builds, then measures Hestia beside its peers (hours) and makes docs/benchmarks.md; with -Quick the same with few entries into
+             artifacts/bench (minutes). What follows the known parameters goes to the benchmark as it is instead.
     Soak     builds, then runs the tests of category Soak until the time or the rounds are used up.
     Package  builds, then makes the module's zip and the NuGet packages in artifacts/packages.
 .EXAMPLE
@@ -14,7 +15,9 @@
 .EXAMPLE
     ./build.ps1 -Task Test -Filter *Restore*
 .EXAMPLE
-    ./build.ps1 -Task Bench run --entries 2000000 --workloads fillrandom,readrandom
+    ./build.ps1 -Task Bench -Quick
+.EXAMPLE
+    ./build.ps1 -Task Bench run --engine hestia,rocksdb --entries 2000000 --workloads fillrandom,readrandom
 #>
 [CmdletBinding(PositionalBinding = $false)]
 param(
@@ -43,7 +46,10 @@ param(
     [ValidateRange(0, 100000000)]
     [int] $Rounds = 0,
 
-    # Bench: arguments of the benchmark itself; none runs its default.
+    # Bench: few entries and rounds, to see that all of it works.
+    [switch] $Quick,
+
+    # Bench: arguments of the benchmark itself; none runs its suite.
     [Parameter(ValueFromRemainingArguments)]
     [string[]] $Arguments
 )
@@ -256,12 +262,29 @@ function Invoke-Soak([int] $Minutes, [int] $Rounds) {
     Write-Total @($count)
 }
 
-function Invoke-Bench([string[]] $Arguments) {
-    Write-Step 'Bench: load, read and scan'
-    $null = New-Item -ItemType Directory -Force -Path (Join-Path $artifacts 'bench')
-    $options = $Arguments ? $Arguments : @('run', '--json', (Join-Path $artifacts 'bench/bench.json'))
+function Invoke-Bench([string[]] $Arguments, [switch] $Quick) {
     $program = Join-Path $root "bench/Hestia.Bench/$output/net10.0/Hestia.Bench.dll"
-    Invoke-Program -FilePath 'dotnet' -ArgumentList (@('exec', $program) + $options)
+    $folder = Join-Path $artifacts 'bench'
+    $null = New-Item -ItemType Directory -Force -Path $folder
+    if ($Arguments) {
+        Write-Step "Bench: $Arguments"
+        return Invoke-Program -FilePath 'dotnet' -ArgumentList (@('exec', $program) + $Arguments)
+    }
+
+    $name = $Quick ? 'quick' : 'full'
+    $results = Join-Path $folder "$name.json"
+    $rates = Join-Path $folder "$name-powershell.json"
+    Write-Step "Bench: the $name suite"
+    $suite = Invoke-Program -FilePath 'dotnet' -ArgumentList 'exec', $program, 'suite', '--scale', $name, '--json', $results
+    Write-Step 'Bench: the cmdlets beside empty ones'
+    $size = $Quick ? @('-Entries', '20000', '-Rounds', '2') : @()
+    $script = Join-Path $root 'bench/Measure-PowerShell.ps1'
+    $cmdlets = Invoke-Program -FilePath $pwsh -Environment @{ HESTIAPS_MODULE = Join-Path $module 'HestiaPS.psd1' } -ArgumentList (
+        @('-NoProfile', '-NonInteractive', '-File', $script, '-Destination', $rates) + $size)
+    $page = $Quick ? (Join-Path $folder 'quick.md') : (Join-Path $root 'docs/benchmarks.md')
+    $report = Invoke-Program -FilePath 'dotnet' -ArgumentList 'exec', $program, 'report', '--json', $results, '--powershell', $rates,
+        '--output', $page
+    [Math]::Max([Math]::Max($suite, $cmdlets), $report)
 }
 
 # A zip whose bytes depend on nothing but the files: sorted, without their times.
@@ -306,7 +329,7 @@ try {
     switch ($Task) {
         'Demo' { $exitCode = Invoke-Demo -Folder $Folder -Keep:$Keep }
         'Test' { $exitCode = Invoke-Test -Filter $Filter }
-        'Bench' { $exitCode = Invoke-Bench -Arguments $Arguments }
+        'Bench' { $exitCode = Invoke-Bench -Arguments $Arguments -Quick:$Quick }
         'Soak' { $exitCode = Invoke-Soak -Minutes $Minutes -Rounds $Rounds }
         'Package' { Invoke-Package }
     }

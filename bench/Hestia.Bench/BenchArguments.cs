@@ -1,5 +1,6 @@
 using System.Globalization;
 using Hestia.Bench.Engines;
+using Hestia.Bench.Workloads;
 using Hestia.Core;
 
 namespace Hestia.Bench;
@@ -8,34 +9,53 @@ namespace Hestia.Bench;
 internal sealed record BenchArguments
 {
     public const string Usage = """
-        Hestia.Bench run [options]
+        Hestia.Bench run [options]      measures
+        Hestia.Bench suite [options]    measures everything docs/benchmarks.md shows
+        Hestia.Bench report [options]   makes the page and its charts from result files
 
+        run:
           --engine LIST        hestia, rocksdb, leveldb, sqlite                    default hestia
-          --workloads LIST     fillrandom, fillseq, readrandom, readmissing, scan, scanreverse, lifecycle
+          --workloads LIST     fillrandom, fillseq, readrandom, readmissing, readcold, scan, scanreverse, scanrange, scanrangereverse,
+                               mixed, overwrite, open, opencrash, backup, backupflush, syncloop, syncpair, lifecycle
                                default fillrandom,fillseq,readrandom,readmissing,scan,scanreverse
                                lifecycle loads, flushes, scans back, backs up, restores and scans what was restored
           --entries N          entries in the index                                default 1000000
-          --durability LIST    Off, Async, GroupSync, Sync (of the fills)          default Async
+          --durability LIST    Off, Async, GroupSync, Sync (of what is written)    default Async
           --writers LIST       threads that fill                                   default 1
           --readers LIST       threads that get                                    default 1
-          --cache BYTES        block cache                                         default 268435456
-          --value-bytes N      bytes of a value; the key is 16 hex digits          default 23
+          --cache BYTES        block cache (readcold: a tenth of the data)         default 268435456
+          --keys KIND          hex (16 hex digits) or binary (16 bytes)            default hex
+          --value-bytes N      bytes of a value                                    default 23
           --values KIND        constant, half (half of it random) or random        default constant
+          --profile NAME       small (hex, 23), value100 or value4k (binary keys; 100 or 4096 bytes, half of them random)
           --miss PERCENT       gets of readrandom that find nothing                default 20
+          --crash-records N    records in the log of opencrash                     default 1000000
+          --settle yes|no      wait for compaction to end before reads, measure the disk after that too    default yes
           --seconds N          a row ends after so long even if not done; 0 never  default 60
           --rounds N           each engine this often, alternating                 default 1
           --folder PATH        where the index is made                             default the temporary folder
+          --name NAME          what the run is called in the file                  default run
           --json FILE          machine, arguments, every row and the medians
+
+        suite:
+          --scale KIND         full, or quick for a few minutes and figures that mean little    default full
+          --only LIST          only these of its runs
+          --rounds N           instead of what each run says
+          --folder PATH, --json FILE
+
+        report:
+          --json LIST          result files; a run that several have is taken from the last
+          --powershell FILE    what bench/Measure-PowerShell.ps1 wrote
+          --output FILE        the page; charts go into a folder of its name beside it
         """;
 
     private static readonly string[] KnownEngines = EngineFactory.Names;
 
-    private static readonly string[] KnownWorkloads =
-        ["fillrandom", "fillseq", "readrandom", "readmissing", "scan", "scanreverse", "lifecycle"];
+    private static readonly string[] KnownWorkloads = WorkloadRunner.Names;
 
     public IReadOnlyList<string> Engines { get; private set; } = ["hestia"];
 
-    public IReadOnlyList<string> Workloads { get; private set; } = [.. KnownWorkloads[..^1]];
+    public IReadOnlyList<string> Workloads { get; private set; } = WorkloadRunner.Default;
 
     public long Entries { get; private set; } = 1_000_000;
 
@@ -47,17 +67,25 @@ internal sealed record BenchArguments
 
     public long CacheBytes { get; private set; } = 256L << 20;
 
+    public KeyKind Keys { get; private set; } = KeyKind.Hex;
+
     public int ValueBytes { get; private set; } = 23;
 
     public ValueKind Values { get; private set; } = ValueKind.Constant;
 
     public int MissPercent { get; private set; } = 20;
 
+    public long CrashRecords { get; private set; } = 1_000_000;
+
+    public bool Settle { get; private set; } = true;
+
     public double Seconds { get; private set; } = 60;
 
     public int Rounds { get; private set; } = 1;
 
     public string Folder { get; private set; } = Path.GetTempPath();
+
+    public string Name { get; private set; } = "run";
 
     public string? JsonFile { get; private set; }
 
@@ -104,6 +132,11 @@ internal sealed record BenchArguments
             case "--writers": Writers = [.. Split(value).Select(v => (int)Number(v, 1, 1024))]; break;
             case "--readers": Readers = [.. Split(value).Select(v => (int)Number(v, 1, 1024))]; break;
             case "--cache": CacheBytes = Number(value, 0, 1L << 40); break;
+            case "--keys": Keys = Enum.Parse<KeyKind>(value, ignoreCase: true); break;
+            case "--profile": SetProfile(value); break;
+            case "--crash-records": CrashRecords = Number(value, 1, 1_000_000_000); break;
+            case "--settle": Settle = value switch { "yes" => true, "no" => false, _ => throw new ArgumentException("it is yes or no.") }; break;
+            case "--name": Name = value; break;
             case "--value-bytes": ValueBytes = (int)Number(value, 0, Limits.MaxValueBytes); break;
             case "--values": Values = Enum.Parse<ValueKind>(value, ignoreCase: true); break;
             case "--miss": MissPercent = (int)Number(value, 0, 100); break;
@@ -117,6 +150,14 @@ internal sealed record BenchArguments
 
         return true;
     }
+
+    private void SetProfile(string name) => (Keys, ValueBytes, Values) = name.ToLowerInvariant() switch
+    {
+        "small" => (KeyKind.Hex, 23, ValueKind.Constant),
+        "value100" => (KeyKind.Binary, 100, ValueKind.Half),
+        "value4k" => (KeyKind.Binary, 4096, ValueKind.Half),
+        _ => throw new ArgumentException("known are small, value100, value4k."),
+    };
 
     private static string[] Split(string value) => value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
@@ -136,17 +177,4 @@ internal sealed record BenchArguments
         var number = long.Parse(value, NumberStyles.AllowThousands | NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
         return number >= least && number <= most ? number : throw new ArgumentException($"it must be {least:N0} to {most:N0}.");
     }
-}
-
-/// <summary>What values are made of: decides how well they compress.</summary>
-internal enum ValueKind
-{
-    /// <summary>The same letter throughout.</summary>
-    Constant,
-
-    /// <summary>The first half random, the rest constant.</summary>
-    Half,
-
-    /// <summary>Random throughout.</summary>
-    Random,
 }

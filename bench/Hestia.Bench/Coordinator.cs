@@ -1,39 +1,61 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Hestia.Bench.Engines;
+using Hestia.Bench.Reporting;
+using Hestia.Bench.Workloads;
 
 namespace Hestia.Bench;
 
 /// <summary>Runs every round of every engine in a child process of its own, alternating, and collects the rows.</summary>
 internal static class Coordinator
 {
+    /// <summary>One call: a table on the console and, if asked for, a file.</summary>
     public static int Run(BenchArguments arguments, IReadOnlyList<string> options)
     {
-        var rows = new List<BenchResult>();
-        Report.WriteHeader();
-        for (var round = 1; round <= arguments.Rounds; round++)
-        {
-            foreach (var engine in arguments.Engines) RunChild(engine, round, options, rows);
-        }
-
-        if (arguments.Rounds > 1)
-        {
-            Console.WriteLine("\nmedians over the rounds");
-            foreach (var row in Report.Summarize(rows))
-            {
-                Console.WriteLine(
-                    $"{row.Engine,-9} {row.Workload,-20} {row.Durability,-10} {row.Threads,3} {row.MedianPerSecond,12:N0}  "
-                    + $"({row.LowestPerSecond:N0} to {row.HighestPerSecond:N0})");
-            }
-        }
-
+        var run = Measure(arguments.Name, arguments.Name, arguments, options);
         if (arguments.JsonFile is { } file)
         {
-            Report.WriteFile(file, arguments, rows);
+            ResultFile.Write(file, new ResultDocument(DateTimeOffset.UtcNow, MachineDescription.OfThis(arguments.Folder), [run]));
             Console.WriteLine($"\nwritten: {file}");
         }
 
-        return rows.Exists(r => r.Failure is not null) ? 1 : 0;
+        return run.Results.Any(r => r.Failure is not null) ? 1 : 0;
     }
+
+    public static BenchRun Measure(string name, string title, BenchArguments arguments, IReadOnlyList<string> options)
+    {
+        var rows = new List<BenchResult>();
+        ConsoleTable.WriteHeader();
+        for (var round = 1; round <= arguments.Rounds; round++)
+        {
+            // Every other round in the opposite order: what one engine leaves behind on the machine then meets each of them.
+            var engines = round % 2 == 1 ? arguments.Engines : arguments.Engines.Reverse();
+            foreach (var engine in engines)
+            {
+                if (EngineFactory.Absence(engine) is { } absence)
+                    Add(rows, new BenchResult { Engine = engine, Version = "", Round = round, Workload = "", Absence = absence });
+                else
+                    RunChild(engine, round, options, rows);
+            }
+        }
+
+        var summary = Summary.Of(rows);
+        ConsoleTable.WriteSummary(summary);
+        return new BenchRun(name, title, string.Join(' ', options), Describe(arguments), summary, rows);
+    }
+
+    private static RunArguments Describe(BenchArguments arguments) => new(
+        arguments.Engines,
+        arguments.Workloads,
+        arguments.Entries,
+        KeySpace.KeyBytes,
+        arguments.Keys.ToString(),
+        arguments.ValueBytes,
+        arguments.Values.ToString(),
+        arguments.CacheBytes,
+        arguments.MissPercent,
+        arguments.Seconds,
+        arguments.Rounds);
 
     private static void RunChild(string engine, int round, IReadOnlyList<string> options, List<BenchResult> rows)
     {
@@ -47,19 +69,19 @@ internal static class Coordinator
         start.ArgumentList.Add(engine);
         using var child = Process.Start(start)!;
         while (child.StandardOutput.ReadLine() is { } line)
-        {
-            var row = JsonSerializer.Deserialize<BenchResult>(line, Report.LineJson)! with { Round = round };
-            rows.Add(row);
-            Report.WriteRow(row);
-        }
+            Add(rows, JsonSerializer.Deserialize<BenchResult>(line, ResultFile.LineJson)! with { Round = round });
 
         child.WaitForExit();
         if (child.ExitCode == 0) return;
-        var failure = new BenchResult
+        Add(rows, new BenchResult
         {
             Engine = engine, Version = "", Round = round, Workload = "", Failure = $"the process ended with exit code {child.ExitCode}",
-        };
-        rows.Add(failure);
-        Report.WriteRow(failure);
+        });
+    }
+
+    private static void Add(List<BenchResult> rows, BenchResult row)
+    {
+        rows.Add(row);
+        ConsoleTable.WriteRow(row);
     }
 }

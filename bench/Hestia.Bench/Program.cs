@@ -1,4 +1,6 @@
 using Hestia.Bench;
+using Hestia.Bench.Reporting;
+using Hestia.Bench.Workloads;
 
 if (args is ["run", .. var options])
 {
@@ -6,10 +8,18 @@ if (args is ["run", .. var options])
     if (arguments is not null) return Coordinator.Run(arguments, options);
     Console.Error.WriteLine(problem);
 }
+else if (args is ["suite", .. var suiteOptions])
+{
+    return Suite.Run(suiteOptions);
+}
+else if (args is ["report", .. var reportOptions])
+{
+    return ReportCommand.Run(reportOptions);
+}
 else if (args is ["child", .. var childOptions])
 {
     // One engine, one round, in a process of its own: no engine profits from what another left in memory. Speaks JSON lines.
-    return Worker.Run(BenchArguments.Parse(childOptions, out _)!);
+    return WorkloadRunner.Run(BenchArguments.Parse(childOptions, out _)!);
 }
 
 Console.Error.WriteLine(BenchArguments.Usage);

@@ -159,9 +159,14 @@ internal sealed unsafe partial class RocksDbEngine : IEngine
         };
 
         // Kept by the engine without its statistics switched on, which would slow what is measured; to 10 MB.
-        var stats = Property("rocksdb.cfstats-no-file-histogram") ?? "";
+        var stats = Property("rocksdb.stats") ?? "";
         if (StallPattern().Match(stats) is { Success: true } stall)
-            facts["writeStallSeconds"] = TimeSpan.Parse(stall.Groups[1].Value.TrimEnd(), CultureInfo.InvariantCulture).TotalSeconds;
+        {
+            var parts = stall.Groups[1].Value.Split(':');
+            facts["writeStallSeconds"] = 3600 * double.Parse(parts[0], CultureInfo.InvariantCulture)
+                + 60 * double.Parse(parts[1], CultureInfo.InvariantCulture) + double.Parse(parts[2], CultureInfo.InvariantCulture);
+        }
+
         if (CompactionPattern().Match(stats) is { Success: true } written)
             facts["segmentBytesWritten"] = double.Parse(written.Groups[1].Value, CultureInfo.InvariantCulture) * (1L << 30);
         return facts;
@@ -195,7 +200,7 @@ internal sealed unsafe partial class RocksDbEngine : IEngine
     [GeneratedRegex(@"Cumulative compaction: ([\d.]+) GB write")]
     private static partial Regex CompactionPattern();
 
-    [GeneratedRegex(@"Cumulative stall: ([\d:.]+) H:M:S")]
+    [GeneratedRegex(@"Cumulative stall: (\d+:\d+:[\d.]+) H:M:S")]
     private static partial Regex StallPattern();
 
     private ulong IntProperty(string name)

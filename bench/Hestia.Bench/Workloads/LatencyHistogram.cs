@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Numerics;
 
-namespace Hestia.Bench;
+namespace Hestia.Bench.Workloads;
 
 /// <summary>
 /// Counts durations in buckets 3 % wide, so that percentiles of any number of samples take 15 KiB. One per thread, merged at the end.
