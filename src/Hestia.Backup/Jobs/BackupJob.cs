@@ -38,7 +38,8 @@ internal sealed class BackupJob(
 
         var meter = new ProgressMeter(progress, $"Backing up {index.Name}", bytesMissing, missing.Count);
         Send(missing, meter, cancellationToken);
-        MakeDurable(pin.Segments, missing, marker.OthersRun(cancellationToken));
+        if (!repository.Store.Capabilities.DurableWhenStored)
+            MakeDurable(pin.Segments, missing, marker.OthersRun(cancellationToken));
         repository.EnsureSame(cancellationToken);
 
         var summary = new BackupSummary
