@@ -111,9 +111,10 @@ internal sealed class S3Failure
     {
         var thing = name is null ? $"'{location}'" : $"'{name}' in '{location}'";
         var where = options.Endpoint is { } endpoint ? $"{endpoint.GetLeftPart(UriPartial.Authority)}" : "the service";
-        var said = (Code.Length > 0 ? Code + ": " : Status != 0 ? $"{(int)Status}: " : "") + Message.TrimEnd()
-            + (RequestId is { Length: > 0 } id ? $" (request {id})" : "");
-        if (!said.EndsWith('.') && !said.EndsWith(')')) said += ".";
+        var text = Message.Trim();
+        var said = Code.Length == 0 ? (Status != 0 ? $"{(int)Status}: " : "") + text : text.Length == 0 ? Code : $"{Code}: {text}";
+        if (RequestId is { Length: > 0 } id) said = $"{said.TrimEnd('.')} (request {id})";
+        if (!said.EndsWith('.')) said += ".";
         var tries = attempts == 1 ? "" : $" It was tried {attempts} times.";
         return Kind switch
         {
