@@ -21,7 +21,7 @@ internal sealed class PieceStream(byte[] bytes, int length, StallGuard guard) : 
 
     public override int Read(Span<byte> buffer)
     {
-        guard.Moved();
+        guard.Taken(length);
         var count = Math.Min(buffer.Length, length - _position);
         bytes.AsSpan(_position, count).CopyTo(buffer);
         _position += count;

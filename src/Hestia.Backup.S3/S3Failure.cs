@@ -42,6 +42,8 @@ internal enum S3FailureKind
     WrongRegion,
     Denied,
     Full,
+
+    /// <summary>Corrupted on the way, or a service that does not know this kind of checksum: a few tries tell.</summary>
     ChecksumRefused,
     Encryption,
     StorageClass,
@@ -74,7 +76,7 @@ internal sealed class S3Failure
     public Exception Cause { get; }
 
     public bool IsTransient => Kind is S3FailureKind.Unavailable or S3FailureKind.NameLookup or S3FailureKind.Throttled
-        or S3FailureKind.Spurious or S3FailureKind.Corrupted or S3FailureKind.Conflict;
+        or S3FailureKind.Spurious or S3FailureKind.Corrupted or S3FailureKind.Conflict or S3FailureKind.ChecksumRefused;
 
     public static S3Failure Of(Exception exception, bool stalled)
     {
@@ -150,8 +152,8 @@ internal sealed class S3Failure
                 HestiaErrorCode.DiskFull, $"{where} has no room left while {doing} {thing}. {said}",
                 "Free space or raise the quota there, then run it again; what was sent is not sent again."),
             S3FailureKind.ChecksumRefused => New(
-                HestiaErrorCode.InvalidOption, $"{where} does not understand the checksums that were sent. {said}",
-                "Use -ChecksumMode WhenRequired."),
+                HestiaErrorCode.InvalidOption, $"{where} computes another checksum than was sent with {thing}.{tries} {said}",
+                "If it happens each time, the service does not understand it: use -ChecksumMode WhenRequired. If not, check the network."),
             S3FailureKind.Encryption => New(
                 HestiaErrorCode.InvalidOption, $"{where} refused the server-side encryption while {doing} {thing}. {said}",
                 "Check -ServerSideEncryption and -KmsKeyId, and that the credentials may use the key."),

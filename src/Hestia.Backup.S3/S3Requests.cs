@@ -24,7 +24,15 @@ internal sealed class S3Requests(S3Connection connection, string location, S3Opt
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="HestiaException">What it comes to after all tries.</exception>
     /// <exception cref="S3Refusal">An answer the caller may have a use for: see there.</exception>
-    public T Send<T>(string doing, string? name, Func<StallGuard, Task<T>> request, CancellationToken cancellationToken)
+    public T Send<T>(string doing, string? name, Func<StallGuard, Task<T>> request, CancellationToken cancellationToken) =>
+        Send(doing, name, request, options.RetryTime, cancellationToken);
+
+    /// <summary>Does one request, once: for tidying up after a failure, which is to be told soon.</summary>
+    public T SendOnce<T>(string doing, string? name, Func<StallGuard, Task<T>> request) =>
+        Send(doing, name, request, TimeSpan.Zero, CancellationToken.None);
+
+    private T Send<T>(
+        string doing, string? name, Func<StallGuard, Task<T>> request, TimeSpan retryTime, CancellationToken cancellationToken)
     {
         var begun = Stopwatch.GetTimestamp();
         for (var attempt = 0; ; attempt++)
@@ -44,18 +52,18 @@ internal sealed class S3Requests(S3Connection connection, string location, S3Opt
 
             if (failure.Kind == S3FailureKind.Refusal) throw new S3Refusal(failure);
             var wait = WaitBefore(attempt);
-            if (!MayTryAgain(failure, attempt, Stopwatch.GetElapsedTime(begun) + wait))
+            if (!MayTryAgain(failure, attempt, Stopwatch.GetElapsedTime(begun) + wait, retryTime))
                 throw failure.ToException(location, options, doing, name, attempt + 1, connection.ServerTime);
             cancellationToken.WaitHandle.WaitOne(wait);
         }
     }
 
-    private bool MayTryAgain(S3Failure failure, int attempt, TimeSpan until)
+    private bool MayTryAgain(S3Failure failure, int attempt, TimeSpan until, TimeSpan retryTime)
     {
         if (!failure.IsTransient) return false;
-        if (failure.Kind == S3FailureKind.Spurious && attempt + 1 >= SpuriousLimit) return false;
+        if (failure.Kind is (S3FailureKind.Spurious or S3FailureKind.ChecksumRefused) && attempt + 1 >= SpuriousLimit) return false;
         if (failure.Kind == S3FailureKind.NameLookup && attempt + 1 >= NameLookupLimit && !connection.Reached) return false;
-        return until <= (connection.Reached || options.RetryTime < s_firstContactTime ? options.RetryTime : s_firstContactTime);
+        return until <= (connection.Reached || retryTime < s_firstContactTime ? retryTime : s_firstContactTime);
     }
 
     private static TimeSpan WaitBefore(int attempt)
@@ -70,6 +78,11 @@ internal sealed class S3Requests(S3Connection connection, string location, S3Opt
 /// <summary>Cancels a request when nothing has moved for a while.</summary>
 internal sealed class StallGuard : IDisposable
 {
+    /// <summary>What systems buffer of a connection at most, unless told otherwise.</summary>
+    private const int SendBufferBytes = 4 << 20;
+
+    private const double SlowestBytesPerSecond = 64 << 10;
+
     private readonly CancellationTokenSource _source;
     private readonly CancellationToken _caller;
     private readonly TimeSpan _limit;
@@ -87,6 +100,13 @@ internal sealed class StallGuard : IDisposable
     public bool Stalled => _source.IsCancellationRequested && !_caller.IsCancellationRequested;
 
     public void Moved() => _source.CancelAfter(_limit);
+
+    /// <summary>
+    /// Bytes of a body were taken. They are in the system's send buffer, not yet with the service: nothing is heard of them while a slow line
+    /// drains it, so that takes its own time.
+    /// </summary>
+    public void Taken(int bodyBytes) =>
+        _source.CancelAfter(_limit + TimeSpan.FromSeconds(Math.Min(bodyBytes, SendBufferBytes) / SlowestBytesPerSecond));
 
     public void Dispose() => _source.Dispose();
 }

@@ -175,7 +175,8 @@ internal sealed class S3Upload : IDisposable
         {
             try
             {
-                Abort(key, upload, CancellationToken.None);
+                var request = new AbortMultipartUploadRequest { BucketName = _place.Bucket, Key = key, UploadId = upload };
+                _requests.SendOnce("giving up an upload of", name, guard => Client.AbortMultipartUploadAsync(request, guard.Token));
             }
             catch (Exception e) when (e is HestiaException or S3Refusal)
             {

@@ -3,8 +3,8 @@ using System.Management.Automation;
 namespace HestiaPS;
 
 /// <summary>
-/// Lets -Repository take what New-, Get- and Register-HestiaRepository return (live or deserialized) and directories besides names, paths and
-/// URLs. A repository that was reached with settings of its own is reached with them again.
+/// Lets -Repository take what New-, Get- and Register-HestiaRepository return (live or deserialized) and directories besides names, paths
+/// and URLs. A repository that was reached with settings of its own is reached with them again.
 /// </summary>
 [AttributeUsage(AttributeTargets.Property | AttributeTargets.Field)]
 public sealed class RepositoryTransformationAttribute : ArgumentTransformationAttribute

@@ -48,7 +48,8 @@ public sealed class GetHestiaRepositoryCommand : StoreConnectionCmdlet
     private RepositoryTarget WithGiven(S3Options options) => IsUrl(Repository)
         ? new RepositoryTarget(Repository, options, null)
         : throw new HestiaException(
-            HestiaErrorCode.InvalidOption, $"Settings and credentials of a service were given for '{Repository}', which is no URL.", Repository,
+            HestiaErrorCode.InvalidOption, $"Settings or credentials of a service were given for '{Repository}', which is no URL.",
+            Repository,
             "Leave them out, or give the URL, s3://bucket/prefix.");
 
     private void ListRegistered()

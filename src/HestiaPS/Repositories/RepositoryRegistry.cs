@@ -48,7 +48,8 @@ internal static class RepositoryRegistry
                     "Use that version, or another file (HESTIAPS_REPOSITORIES).");
             }
 
-            if (content?.Repositories is not { } entries || entries.Any(static e => e?.Name is null || e.Location is null || e.Settings is null))
+            if (content?.Repositories is not { } entries
+                || entries.Any(static e => e?.Name is null || e.Location is null || e.Settings is null))
                 throw new JsonException("it lacks what it should have.");
             return entries;
         }

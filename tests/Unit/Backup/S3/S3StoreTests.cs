@@ -101,11 +101,11 @@ public sealed class S3StoreTests : IDisposable
         var all = Enumerable.Range(0, 60)
             .Select(i => $"objects/{i % 16:x2}/{Convert.ToHexString(SHA256.HashData(BitConverter.GetBytes(i))).ToLowerInvariant()}")
             .ToList();
-        Parallel.ForEach(all, name =>
+        Hestia.Backup.Jobs.Workers.Run(all, 8, (name, token) =>
         {
             using var content = new BytesContent(Encoding.UTF8.GetBytes(name));
-            _store.Put(name, content, default);
-        });
+            _store.Put(name, content, token);
+        }, default);
         var asked = all.Where(_ => random.Next(2) == 0).Append("objects/00/none").Append("objects/ff/none").ToList();
         asked.Sort(StringComparer.Ordinal);
         var sizes = new long[asked.Count];
