@@ -21,11 +21,13 @@
         'Get-HestiaBackup'
         'Get-HestiaEntry'
         'Get-HestiaIndex'
+        'Get-HestiaRepository'
         'Get-HestiaWalRecord'
         'Invoke-HestiaFlush'
         'New-HestiaRepository'
         'Open-HestiaIndex'
         'Optimize-HestiaIndex'
+        'Register-HestiaRepository'
         'Remove-HestiaEntry'
         'Repair-HestiaIndex'
         'Restore-HestiaIndex'
@@ -33,6 +35,7 @@
         'Test-HestiaBackup'
         'Test-HestiaIndex'
         'Test-HestiaWal'
+        'Unregister-HestiaRepository'
     )
     VariablesToExport    = @()
     AliasesToExport      = @()

@@ -133,6 +133,10 @@ function Copy-ModuleFile {
     foreach ($library in 'Hestia.Core', 'Hestia.Backup') {
         foreach ($extension in 'dll', 'pdb') { $files["lib/$library.$extension"] = Join-Path $built "$library.$extension" }
     }
+    # The S3 store and its SDK are loaded into a context of their own, on the first s3://, from a folder that holds nothing else.
+    $store = Join-Path $root "src/Hestia.Backup.S3/$output/net8.0"
+    $parts = @('Hestia.Backup.S3.dll', 'Hestia.Backup.S3.pdb') + (Get-ChildItem -LiteralPath $store -Filter AWSSDK.*.dll).Name
+    foreach ($name in $parts) { $files["lib/s3/$name"] = Join-Path $store $name }
     foreach ($name in $files.Keys) { Publish-File -Source $files[$name] -Destination (Join-Path $module $name) }
 
     $wanted = @($files.Keys) + 'en-US/HestiaPS.dll-Help.xml'
@@ -313,7 +317,7 @@ function Invoke-Package {
     $packages = Join-Path $artifacts 'packages'
     $null = New-Item -ItemType Directory -Force -Path $packages
     Compress-Module (Join-Path $packages "HestiaPS.$(Get-ModuleVersion).zip")
-    foreach ($library in 'Hestia.Core', 'Hestia.Backup') {
+    foreach ($library in 'Hestia.Core', 'Hestia.Backup', 'Hestia.Backup.S3') {
         Invoke-Dotnet pack, (Join-Path $root "src/$library/$library.csproj"), '--configuration', $Configuration, '--no-build',
             '--output', $packages, '--verbosity', 'quiet', '--disable-build-servers'
     }

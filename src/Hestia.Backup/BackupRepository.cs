@@ -14,7 +14,7 @@ public sealed class BackupRepository : IDisposable
 
     private BackupRepository(RepositoryContext context) => _context = context;
 
-    /// <summary>Where it is: the full path of its folder.</summary>
+    /// <summary>Where it is: the full path of its folder, or its URL.</summary>
     public string Location => _context.Location;
 
     /// <summary>Identity, fixed at creation.</summary>
@@ -29,6 +29,28 @@ public sealed class BackupRepository : IDisposable
     /// <exception cref="HestiaException">RepositoryExists, TargetNotEmpty, PathNotFound, AccessDenied, DiskFull, InvalidOption.</exception>
     public static BackupRepository Create(string location, CancellationToken cancellationToken = default) =>
         Create(location, FileSystem.Physical, cancellationToken);
+
+    /// <summary>Creates a repository in a place that is empty, and opens it.</summary>
+    /// <param name="location">Path of a folder, or <c>s3://bucket/prefix</c>; the bucket must be there.</param>
+    /// <param name="options">How to reach it; null for a folder, or for what the environment says.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="HestiaException">
+    /// RepositoryExists, TargetNotEmpty, PathNotFound, AccessDenied, DiskFull, InvalidOption; of a store over a network also
+    /// ContainerNotFound, CredentialsMissing, CredentialsRejected, ClockSkew, TlsUntrusted, StoreUnavailable, StoreThrottled.
+    /// </exception>
+    public static BackupRepository Create(string location, StoreOptions? options, CancellationToken cancellationToken = default) =>
+        Create(location, options, FileSystem.Physical, cancellationToken);
+
+    /// <summary>Opens a repository. Never creates one.</summary>
+    /// <param name="location">Path of a folder, or <c>s3://bucket/prefix</c>.</param>
+    /// <param name="options">How to reach it; null for a folder, or for what the environment says.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="HestiaException">
+    /// RepositoryNotFound, RepositoryDamaged, FormatTooNew, AccessDenied, InvalidOption; of a store over a network also
+    /// ContainerNotFound, CredentialsMissing, CredentialsRejected, ClockSkew, TlsUntrusted, StoreUnavailable, StoreThrottled.
+    /// </exception>
+    public static BackupRepository Open(string location, StoreOptions? options, CancellationToken cancellationToken = default) =>
+        Open(location, options, FileSystem.Physical, cancellationToken);
 
     /// <summary>Opens a repository. Never creates one.</summary>
     /// <param name="location">Path of the folder.</param>
@@ -203,37 +225,43 @@ public sealed class BackupRepository : IDisposable
         _context.Store.Dispose();
     }
 
-    internal static BackupRepository Create(string location, FileSystem files, CancellationToken cancellationToken = default)
+    internal static BackupRepository Create(string location, FileSystem files, CancellationToken cancellationToken = default) =>
+        Create(location, null, files, cancellationToken);
+
+    internal static BackupRepository Open(string location, FileSystem files, CancellationToken cancellationToken = default) =>
+        Open(location, null, files, cancellationToken);
+
+    internal static BackupRepository Create(
+        string location, StoreOptions? options, FileSystem files, CancellationToken cancellationToken)
     {
-        var store = OpenStore(location, files);
-        // An existing repository is named as such, not as a folder that is not empty.
-        if (store.IsRepository) throw Exists(store.Location);
-        store.CreateRoot();
-        var descriptor = new RepositoryDescriptor(Guid.NewGuid(), files.Clock.GetUtcNow());
-        if (!store.TryCreate(RepositoryNames.Descriptor, descriptor.Serialize(), cancellationToken)) throw Exists(store.Location);
-        return new BackupRepository(new RepositoryContext(store, descriptor, files));
+        var store = StoreProviders.Open(location, options, files);
+        try
+        {
+            store.Prepare(cancellationToken);
+            var descriptor = new RepositoryDescriptor(Guid.NewGuid(), files.Clock.GetUtcNow());
+            if (!store.TryCreate(RepositoryNames.Descriptor, descriptor.Serialize(), cancellationToken))
+                throw RepositoryStore.Exists(store.Location);
+            return new BackupRepository(new RepositoryContext(store, descriptor, files));
+        }
+        catch
+        {
+            store.Dispose();
+            throw;
+        }
     }
 
-    internal static BackupRepository Open(string location, FileSystem files, CancellationToken cancellationToken = default)
+    internal static BackupRepository Open(
+        string location, StoreOptions? options, FileSystem files, CancellationToken cancellationToken)
     {
-        var store = OpenStore(location, files);
-        return new BackupRepository(new RepositoryContext(store, RepositoryContext.ReadDescriptor(store, cancellationToken), files));
+        var store = StoreProviders.Open(location, options, files);
+        try
+        {
+            return new BackupRepository(new RepositoryContext(store, RepositoryContext.ReadDescriptor(store, cancellationToken), files));
+        }
+        catch
+        {
+            store.Dispose();
+            throw;
+        }
     }
-
-    private static DirectoryStore OpenStore(string location, FileSystem files)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(location);
-        if (!location.Contains("://", StringComparison.Ordinal)) return new DirectoryStore(files, location);
-        throw new HestiaException(
-            HestiaErrorCode.InvalidOption,
-            $"'{location}' names a kind of store this version does not have.",
-            location,
-            "Give the path of a folder; a share is fine.");
-    }
-
-    private static HestiaException Exists(string location) => new(
-        HestiaErrorCode.RepositoryExists,
-        $"There is a repository in '{location}' already.",
-        location,
-        "Use it as it is, or choose another folder.");
 }

@@ -89,7 +89,7 @@ public enum HestiaErrorCode
     /// <summary>No space is left on the device.</summary>
     DiskFull,
 
-    /// <summary>The operating system refused access.</summary>
+    /// <summary>The operating system, or the store of a repository, refused access.</summary>
     AccessDenied,
 
     /// <summary>The operating system reported an error on a file.</summary>
@@ -130,4 +130,25 @@ public enum HestiaErrorCode
 
     /// <summary>A pin expired or was released while still needed.</summary>
     PinExpired,
+
+    /// <summary>The bucket or container a repository should be in does not exist.</summary>
+    ContainerNotFound,
+
+    /// <summary>No credentials for the store were given, and none were found in the environment.</summary>
+    CredentialsMissing,
+
+    /// <summary>The store does not know the credentials, or they have expired.</summary>
+    CredentialsRejected,
+
+    /// <summary>The clocks of this machine and of the store are too far apart for a signed request.</summary>
+    ClockSkew,
+
+    /// <summary>The certificate of the store is not trusted.</summary>
+    TlsUntrusted,
+
+    /// <summary>The store could not be reached, or did not answer in time.</summary>
+    StoreUnavailable,
+
+    /// <summary>The store asked to slow down for longer than was waited for.</summary>
+    StoreThrottled,
 }

@@ -64,7 +64,7 @@ internal static class Failures
     private static ErrorCategory CategoryOf(HestiaErrorCode code) => code switch
     {
         HestiaErrorCode.PathNotFound or HestiaErrorCode.RepositoryNotFound or HestiaErrorCode.BackupNotFound
-            or HestiaErrorCode.ObjectMissing
+            or HestiaErrorCode.ObjectMissing or HestiaErrorCode.ContainerNotFound
             or HestiaErrorCode.SegmentMissing or HestiaErrorCode.ManifestMissing => ErrorCategory.ObjectNotFound,
         HestiaErrorCode.NotAnIndex or HestiaErrorCode.KeyEmpty or HestiaErrorCode.KeyTooLong or HestiaErrorCode.ValueTooLarge
             or HestiaErrorCode.BatchTooLarge or HestiaErrorCode.InvalidOption => ErrorCategory.InvalidArgument,
@@ -79,6 +79,11 @@ internal static class Failures
             or HestiaErrorCode.NotRepairable => ErrorCategory.InvalidOperation,
         HestiaErrorCode.SnapshotLimit or HestiaErrorCode.SegmentLimit => ErrorCategory.LimitsExceeded,
         HestiaErrorCode.AccessDenied => ErrorCategory.PermissionDenied,
+        HestiaErrorCode.CredentialsMissing or HestiaErrorCode.CredentialsRejected
+            or HestiaErrorCode.ClockSkew => ErrorCategory.AuthenticationError,
+        HestiaErrorCode.TlsUntrusted => ErrorCategory.SecurityError,
+        HestiaErrorCode.StoreUnavailable => ErrorCategory.ConnectionError,
+        HestiaErrorCode.StoreThrottled => ErrorCategory.ResourceBusy,
         HestiaErrorCode.IoError => ErrorCategory.DeviceError,
         HestiaErrorCode.TimedOut => ErrorCategory.OperationTimeout,
         HestiaErrorCode.RepairWouldLoseData or HestiaErrorCode.PinExpired => ErrorCategory.OperationStopped,

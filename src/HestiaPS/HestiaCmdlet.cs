@@ -144,6 +144,10 @@ public abstract class HestiaCmdlet : PSCmdlet, IDisposable
         return RequireFileSystem(path, provider, resolved);
     }
 
+    /// <summary>What a -Repository stands for. On the pipeline thread only.</summary>
+    private protected RepositoryTarget ResolveRepository(string given) =>
+        RepositoryResolver.Resolve(given, path => ResolveOne(path), InvokeCommand);
+
     /// <summary>The paths a -Path with wildcards stands for; without any match, the path as it is written.</summary>
     private protected IReadOnlyList<string> ResolveMany(string path)
     {

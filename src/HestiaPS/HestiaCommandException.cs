@@ -60,6 +60,18 @@ public static class CommandErrors
     /// <summary>A wildcard stands for several where one is wanted.</summary>
     public const string PathAmbiguous = nameof(PathAmbiguous);
 
+    /// <summary>No repository is registered under that name.</summary>
+    public const string RepositoryNotRegistered = nameof(RepositoryNotRegistered);
+
+    /// <summary>A repository is registered under that name already.</summary>
+    public const string RegistrationExists = nameof(RegistrationExists);
+
+    /// <summary>Credentials are in a vault and there is no module to read it with.</summary>
+    public const string SecretModuleMissing = nameof(SecretModuleMissing);
+
+    /// <summary>The vault did not give the credentials.</summary>
+    public const string SecretUnavailable = nameof(SecretUnavailable);
+
     /// <summary>No open session has that name.</summary>
     public const string SessionNotFound = nameof(SessionNotFound);
 }

@@ -3,9 +3,15 @@ using System.Management.Automation.Runspaces;
 
 namespace HestiaPS;
 
-/// <summary>Closes a runspace's sessions when the module is removed from it; other runspaces of the process go on.</summary>
-public sealed class ModuleLifetime : IModuleAssemblyCleanup
+/// <summary>
+/// Tells at import where stores over a network come from, and closes a runspace's sessions when the module is removed from it; other
+/// runspaces of the process go on.
+/// </summary>
+public sealed class ModuleLifetime : IModuleAssemblyInitializer, IModuleAssemblyCleanup
 {
+    /// <inheritdoc/>
+    public void OnImport() => StoreLoadContext.Hook();
+
     /// <inheritdoc/>
     public void OnRemove(PSModuleInfo psModuleInfo)
     {

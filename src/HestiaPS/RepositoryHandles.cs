@@ -7,10 +7,10 @@ internal sealed class RepositoryHandles : IDisposable
 {
     private readonly Dictionary<string, BackupRepository> _open = new(StringComparer.Ordinal);
 
-    public BackupRepository Get(string location, CancellationToken cancellationToken)
+    public BackupRepository Get(RepositoryTarget target, CancellationToken cancellationToken)
     {
-        if (!_open.TryGetValue(location, out var repository))
-            _open[location] = repository = BackupRepository.Open(location, cancellationToken);
+        if (!_open.TryGetValue(target.Location, out var repository))
+            _open[target.Location] = repository = BackupRepository.Open(target.Location, target.Options, cancellationToken);
         return repository;
     }
 

@@ -1,9 +1,9 @@
 # What binds to what: paths, repositories, backups, durations; and what must never bind.
 BeforeDiscovery {
     $script:commands = 'Backup-HestiaIndex', 'Close-HestiaIndex', 'Get-HestiaBackup', 'Get-HestiaEntry', 'Get-HestiaIndex',
-    'Get-HestiaWalRecord', 'Invoke-HestiaFlush', 'New-HestiaRepository', 'Open-HestiaIndex', 'Optimize-HestiaIndex',
-    'Remove-HestiaEntry', 'Repair-HestiaIndex', 'Restore-HestiaIndex', 'Set-HestiaEntry',
-    'Test-HestiaBackup', 'Test-HestiaIndex', 'Test-HestiaWal'
+    'Get-HestiaRepository', 'Get-HestiaWalRecord', 'Invoke-HestiaFlush', 'New-HestiaRepository', 'Open-HestiaIndex', 'Optimize-HestiaIndex',
+    'Register-HestiaRepository', 'Remove-HestiaEntry', 'Repair-HestiaIndex', 'Restore-HestiaIndex', 'Set-HestiaEntry',
+    'Test-HestiaBackup', 'Test-HestiaIndex', 'Test-HestiaWal', 'Unregister-HestiaRepository'
 }
 BeforeAll {
     . $PSScriptRoot/TestSupport.ps1
@@ -233,7 +233,7 @@ Describe 'Public types' {
     AfterEach { Close-TestSession }
 
     It 'say times with their offset: <_>' -ForEach 'IndexSession', 'IndexInfo', 'IndexBackup', 'BackupReport', 'RestoreReport',
-    'BackupTestResult', 'IndexTestResult', 'WalTestResult', 'WalRecordInfo', 'RepairResult', 'RepositoryInfo', 'FlushReport' {
+    'BackupTestResult', 'IndexTestResult', 'WalTestResult', 'WalRecordInfo', 'RepairResult', 'RepositoryInfo', 'RepositoryRegistration', 'FlushReport' {
         $types = ([type]"HestiaPS.$_").GetProperties().PropertyType.ForEach({ [Nullable]::GetUnderlyingType($_) ?? $_ })
         $types | Should -Not -Contain ([datetime])
     }
@@ -249,6 +249,7 @@ Describe 'Public types' {
         $default = [System.Runtime.Loader.AssemblyLoadContext]::Default
         foreach ($command in Get-Command -Module HestiaPS) {
             $types = @($command.Parameters.Values.ParameterType) + @($command.OutputType.Type) | Where-Object { $_ }
+            $types += $types | Where-Object { $_.Namespace -eq 'HestiaPS' } | ForEach-Object { $_.GetProperties().PropertyType }
             foreach ($type in $types) {
                 $element = if ($type.IsArray) { $type.GetElementType() } else { $type }
                 [System.Runtime.Loader.AssemblyLoadContext]::GetLoadContext($element.Assembly) |

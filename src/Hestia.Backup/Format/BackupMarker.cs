@@ -69,6 +69,7 @@ internal sealed class BackupMarker : IDisposable
             json.WriteNumber("formatVersion", 1);
             json.WriteString("kind", "backup");
             json.WriteString("backup", id);
+            json.WriteString("nonce", Guid.NewGuid()); // no two markers are the same bytes, see RepositoryStore.TryCreate
             json.WriteString("indexId", indexId);
             json.WriteString("host", owner.Host);
             json.WriteNumber("pid", owner.ProcessId);

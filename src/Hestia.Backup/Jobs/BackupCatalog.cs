@@ -81,26 +81,25 @@ internal sealed class BackupCatalog(RepositoryContext repository)
         }
     }
 
+    /// <summary>Reads the head alone: a range that nearly always holds it, and longer ones only where it does not.</summary>
     private BackupSummary? ReadSummary(Entry entry, CancellationToken cancellationToken)
     {
-        using var reader = repository.Store.OpenRead(entry.Name, 0, cancellationToken);
-        if (reader is null) return null;
-        if (reader.Length > BackupManifest.MaxBytes)
-            throw new InvalidDataException($"it is {reader.Length:N0} bytes long, which no manifest is.");
-        var buffer = new byte[Math.Min(FirstRead, reader.Length)];
-        var length = reader.ReadFull(buffer);
-        while (Array.IndexOf(buffer, (byte)'\n', 0, length) < 0 && length == buffer.Length
-            && length < Math.Min(BackupSummary.MaxHeadBytes, reader.Length))
+        for (var wanted = FirstRead; ; wanted = (int)Math.Min(4L * wanted, BackupSummary.MaxHeadBytes))
         {
-            Array.Resize(ref buffer, (int)Math.Min(4L * buffer.Length, reader.Length));
-            length += reader.ReadFull(buffer.AsSpan(length));
+            using var reader = repository.Store.OpenRead(entry.Name, 0, wanted, cancellationToken);
+            if (reader is null) return null;
+            if (reader.Length > BackupManifest.MaxBytes)
+                throw new InvalidDataException($"it is {reader.Length:N0} bytes long, which no manifest is.");
+            var buffer = new byte[Math.Min(wanted, reader.Length)];
+            var length = reader.ReadFull(buffer);
+            if (Array.IndexOf(buffer, (byte)'\n', 0, length) < 0 && length < reader.Length && wanted < BackupSummary.MaxHeadBytes)
+                continue;
+            var summary = BackupSummary.ParseHead(buffer.AsSpan(0, length), out var headBytes);
+            if (headBytes + summary.BodyBytes != reader.Length)
+                throw new InvalidDataException($"it is {reader.Length:N0} bytes long and says it has {headBytes + summary.BodyBytes:N0}.");
+            Match(entry, summary);
+            return summary;
         }
-
-        var summary = BackupSummary.ParseHead(buffer.AsSpan(0, length), out var headBytes);
-        if (headBytes + summary.BodyBytes != reader.Length)
-            throw new InvalidDataException($"it is {reader.Length:N0} bytes long and says it has {headBytes + summary.BodyBytes:N0}.");
-        Match(entry, summary);
-        return summary;
     }
 
     private static void Match(Entry entry, BackupSummary summary)

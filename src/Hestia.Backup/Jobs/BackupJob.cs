@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Reflection;
 using Hestia.Backup.Format;
+using Hestia.Backup.Stores;
 using Hestia.Core;
 using Hestia.Core.Manifest;
 using Hestia.Core.Segments;
@@ -38,7 +39,8 @@ internal sealed class BackupJob(
 
         var meter = new ProgressMeter(progress, $"Backing up {index.Name}", bytesMissing, missing.Count);
         Send(missing, meter, cancellationToken);
-        MakeDurable(pin.Segments, missing, marker.OthersRun(cancellationToken));
+        if (!repository.Store.Capabilities.DurableWhenStored)
+            MakeDurable(pin.Segments, missing, marker.OthersRun(cancellationToken));
         repository.EnsureSame(cancellationToken);
 
         var summary = new BackupSummary
@@ -65,6 +67,7 @@ internal sealed class BackupJob(
         };
         summary = Publish(summary, pin, document);
         Recheck(summary, pin.Segments);
+        if (missing.Count > 0 && repository.Store.Capabilities.Remote) RemoveUnfinished();
         meter.Finish();
         return new BackupResult
         {
@@ -79,6 +82,19 @@ internal sealed class BackupJob(
             SegmentsReused = summary.Segments - summary.SegmentsSent,
             Duration = Stopwatch.GetElapsedTime(begun),
         };
+    }
+
+    /// <summary>Uploads that died with their process cost money where nobody sees them. A store in folders sweeps as it goes.</summary>
+    private void RemoveUnfinished()
+    {
+        try
+        {
+            repository.Store.RemoveUnfinished(RepositoryStore.DeadAfter, cancellationToken);
+        }
+        catch (Exception e) when (e is HestiaException or OperationCanceledException)
+        {
+            // The backup is complete; who may not do this leaves it to another host.
+        }
     }
 
     /// <summary>What would be sent now, without a flush.</summary>

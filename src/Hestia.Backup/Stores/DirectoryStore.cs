@@ -14,7 +14,6 @@ internal sealed class DirectoryStore : RepositoryStore
 {
     private const int CopyBufferBytes = 1 << 20;
     private const int RandomDigits = 8;
-    private static readonly TimeSpan s_deadAfter = TimeSpan.FromDays(1);
 
     private readonly FileSystem _files;
     private readonly string _root;
@@ -28,6 +27,9 @@ internal sealed class DirectoryStore : RepositoryStore
     }
 
     public override string Location => _root;
+
+    /// <summary>A hard link on Unix, a move without replacing on Windows. See docs/repository.md for file systems without hard links.</summary>
+    public override StoreCapabilities Capabilities => new(AtomicCreate: true, DurableWhenStored: false, Remote: false);
 
     /// <summary>Whether there is a repository.json, intact or not.</summary>
     public bool IsRepository => _files.FileExists(PathOf(Format.RepositoryNames.Descriptor));
@@ -64,6 +66,13 @@ internal sealed class DirectoryStore : RepositoryStore
                 _root,
                 "Choose a folder that is empty or not there.");
         }
+    }
+
+    public override void Prepare(CancellationToken cancellationToken)
+    {
+        // An existing repository is named as such, not as a folder that is not empty.
+        if (IsRepository) throw Exists(_root);
+        CreateRoot();
     }
 
     public override IEnumerable<StoredItem> List(string prefix, CancellationToken cancellationToken)
@@ -128,7 +137,8 @@ internal sealed class DirectoryStore : RepositoryStore
             if (!_files.TryRenameFile(temporary, path))
             {
                 _files.DeleteFile(temporary);
-                return false;
+                // A share may have done it, lost its answer and been asked again.
+                if (!Holds(name, content, cancellationToken)) return false;
             }
 
             try
@@ -204,13 +214,14 @@ internal sealed class DirectoryStore : RepositoryStore
         }
     }
 
-    public override StoredReader? OpenRead(string name, long offset, CancellationToken cancellationToken)
+    public override StoredReader? OpenRead(string name, long offset, long maxBytes, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var path = PathOf(name);
         try
         {
-            if (_files.FileExists(path)) return new FileReader(_files.Open(path, FileOpenMode.ReadSequential), offset, cancellationToken);
+            if (_files.FileExists(path))
+                return new FileReader(_files.Open(path, FileOpenMode.ReadSequential), offset, maxBytes, cancellationToken);
         }
         catch (FileNotFoundException)
         {
@@ -235,6 +246,55 @@ internal sealed class DirectoryStore : RepositoryStore
             _files.DeleteFile(path);
             _files.SyncDirectory(Path.GetDirectoryName(path)!);
         });
+    }
+
+    public override DateTime ReadClock(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        EnsureAlive();
+        var path = TemporaryPath(Path.Combine(_root, "clock"));
+        return Guard(path, "writing", () =>
+        {
+            try
+            {
+                using (var file = _files.Open(path, FileOpenMode.CreateNew)) file.Write(0, [0]);
+                foreach (var entry in _files.List(_root))
+                    if (entry.Name == Path.GetFileName(path)) return entry.LastWriteTimeUtc;
+                throw new IOException("the file that was just written is not there.");
+            }
+            finally
+            {
+                Discard(path);
+            }
+        });
+    }
+
+    public override int RemoveUnfinished(TimeSpan olderThan, CancellationToken cancellationToken)
+    {
+        var now = ReadClock(cancellationToken);
+        var removed = 0;
+        var pending = new Stack<string>();
+        pending.Push("");
+        while (pending.TryPop(out var current))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var path = current.Length == 0 ? _root : PathOf(current);
+            foreach (var entry in Guard(path, "listing", () => _files.DirectoryExists(path) ? _files.List(path) : []))
+            {
+                var name = current.Length == 0 ? entry.Name : current + "/" + entry.Name;
+                if (entry.IsDirectory)
+                {
+                    if (IsName(name)) pending.Push(name);
+                }
+                else if (IsTemporary(entry.Name) && now - entry.LastWriteTimeUtc >= olderThan)
+                {
+                    Discard(Path.Combine(path, entry.Name));
+                    removed++;
+                }
+            }
+        }
+
+        return removed;
     }
 
     public override long? AvailableBytes() => Guard<long?>(_root, "asking for the free space of", () => _files.AvailableBytes(_root));
@@ -264,7 +324,7 @@ internal sealed class DirectoryStore : RepositoryStore
         if (now == DateTime.MaxValue) return;
         foreach (var entry in entries)
         {
-            if (entry.IsDirectory || !IsTemporary(entry.Name) || now - entry.LastWriteTimeUtc < s_deadAfter) continue;
+            if (entry.IsDirectory || !IsTemporary(entry.Name) || now - entry.LastWriteTimeUtc < DeadAfter) continue;
             Discard(Path.Combine(folder, entry.Name));
         }
     }
@@ -332,21 +392,8 @@ internal sealed class DirectoryStore : RepositoryStore
         }
     }
 
-    /// <summary>The path of a name. Names come from this assembly alone; a part that could leave the root is a defect.</summary>
-    private string PathOf(string name)
-    {
-        if (!IsName(name)) throw new ArgumentException($"'{name}' is no name of a store.", nameof(name));
-        return Path.Combine(_root, Path.DirectorySeparatorChar == '/' ? name : name.Replace('/', Path.DirectorySeparatorChar));
-    }
-
-    private static bool IsName(string name)
-    {
-        if (name.Length == 0 || name[0] == '/' || name.Contains("//", StringComparison.Ordinal)
-            || name.Contains("..", StringComparison.Ordinal)) return false;
-        foreach (var c in name)
-            if (!char.IsAsciiLetterLower(c) && !char.IsAsciiDigit(c) && c is not ('/' or '.' or '-' or 'T' or 'Z')) return false;
-        return true;
-    }
+    private string PathOf(string name) =>
+        Path.Combine(_root, Path.DirectorySeparatorChar == '/' ? CheckName(name) : CheckName(name).Replace('/', Path.DirectorySeparatorChar));
 
     private void Discard(string path)
     {
@@ -378,9 +425,10 @@ internal sealed class DirectoryStore : RepositoryStore
         }
     }
 
-    private sealed class FileReader(StorageFile file, long offset, CancellationToken cancellationToken) : StoredReader
+    private sealed class FileReader(StorageFile file, long offset, long maxBytes, CancellationToken cancellationToken) : StoredReader
     {
         private long _offset = offset;
+        private long _left = maxBytes;
 
         public override long Length { get; } = file.Length;
 
@@ -389,8 +437,9 @@ internal sealed class DirectoryStore : RepositoryStore
             cancellationToken.ThrowIfCancellationRequested();
             try
             {
-                var read = file.Read(_offset, buffer);
+                var read = file.Read(_offset, buffer[..(int)Math.Min(buffer.Length, _left)]);
                 _offset += read;
+                _left -= read;
                 return read;
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)

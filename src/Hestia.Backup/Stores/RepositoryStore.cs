@@ -3,79 +3,120 @@ namespace Hestia.Backup.Stores;
 /// <summary>One thing in a store.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Size">Its bytes.</param>
-/// <param name="StoredAt">When it was stored, by the clock of the store; only to be compared with other times of the same store.</param>
+/// <param name="StoredAt">When it was stored, UTC, by the clock of the store: <see cref="RepositoryStore.ReadClock"/> less this is its age.</param>
 internal readonly record struct StoredItem(string Name, long Size, DateTime StoredAt);
+
+/// <summary>What a kind of store can do, and what a caller may save itself with it.</summary>
+/// <param name="AtomicCreate">
+/// <see cref="RepositoryStore.TryCreate"/> is one step in the store, so that of several that race one wins. Without it the random part of
+/// names keeps them apart.
+/// </param>
+/// <param name="DurableWhenStored">
+/// What can be read is durable, whoever stored it: <see cref="RepositoryStore.MakeDurable"/> has nothing to do.
+/// </param>
+/// <param name="Remote">A call is a request over a network and may cost something: reading ahead and asking in bulk pay.</param>
+internal readonly record struct StoreCapabilities(bool AtomicCreate, bool DurableWhenStored, bool Remote);
 
 /// <summary>
 /// Where a repository keeps its things: named blobs. Names are keys of '/'-separated parts made of lower-case letters, digits, '.', '-'
 /// (and 'T', 'Z' in backup ids). Nothing is ever appended to or changed in place; what is readable is complete.
-/// Failures are HestiaException naming the store and the thing. Thread-safe.
+/// Failures are HestiaException naming the store and the thing. Thread-safe; calls block.
 /// </summary>
 internal abstract class RepositoryStore : IDisposable
 {
     /// <summary>Most names asked for at once by <see cref="GetSizes"/>.</summary>
     public const int PageSize = 500;
 
-    /// <summary>Where it is, for people.</summary>
+    /// <summary>What an unfinished transfer must be older than to be taken for dead.</summary>
+    public static readonly TimeSpan DeadAfter = TimeSpan.FromDays(1);
+
+    /// <summary>Where it is, for people: a path or a URL, without secrets.</summary>
     public abstract string Location { get; }
 
-    /// <summary>Every complete item whose name begins with <paramref name="prefix"/>, as it comes, in no particular order.</summary>
+    public abstract StoreCapabilities Capabilities { get; }
+
+    /// <summary>Makes the place ready for repository.json; takes over an empty one and nothing else.</summary>
+    /// <exception cref="Core.HestiaException">RepositoryExists, TargetNotEmpty, PathNotFound, ContainerNotFound.</exception>
+    public abstract void Prepare(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Every complete item whose name begins with <paramref name="prefix"/>, as it comes, in no particular order. Fetched in pages while it
+    /// is enumerated: what is stored or deleted meanwhile may or may not be among them.
+    /// </summary>
     public abstract IEnumerable<StoredItem> List(string prefix, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Sizes of many items; -1 where there is none. <paramref name="names"/> are sorted and at most <see cref="PageSize"/>, so that a
-    /// store may ask for each or list a range.
+    /// Sizes of many items; -1 where there is none. <paramref name="names"/> are sorted (ordinal) and at most <see cref="PageSize"/>, so
+    /// that a store may ask for each or list a range.
     /// </summary>
     public abstract void GetSizes(ReadOnlySpan<string> names, Span<long> sizes, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Stores a small item unless the name is taken; durable when it returns true. Of several that race exactly one gets true.
+    /// Stores a small item unless the name is taken; durable when it returns true. Of several that race exactly one gets true, where
+    /// <see cref="StoreCapabilities.AtomicCreate"/>. The content must hold something no other caller's content holds (a nonce): a request may be
+    /// sent twice, by the network or a share too, and who then finds the name taken reads it back to learn whether it was taken by itself.
     /// </summary>
     public abstract bool TryCreate(string name, ReadOnlySpan<byte> content, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Stores an object, replacing what has the name. Readable and complete when it returns, never in part; durable only after
-    /// <see cref="MakeDurable"/>. <see cref="ObjectContent.Verify"/> is called before it becomes readable.
+    /// Stores an object, replacing what has the name. Readable and complete when it returns, never in part, and verified by what the store
+    /// gave back; durable only after <see cref="MakeDurable"/>. <see cref="ObjectContent.Verify"/> is called before it becomes readable. What
+    /// was sent of one that fails is given up: it is never continued.
     /// </summary>
     public abstract void Put(string name, ObjectContent content, CancellationToken cancellationToken);
 
     /// <summary>Makes objects durable that are there already, whoever put them.</summary>
     public abstract void MakeDurable(IReadOnlyCollection<string> names, CancellationToken cancellationToken);
 
-    /// <summary>Opens an item for reading from <paramref name="offset"/> to its end; null if there is none.</summary>
-    public abstract StoredReader? OpenRead(string name, long offset, CancellationToken cancellationToken);
+    /// <summary>
+    /// Opens an item for reading at most <paramref name="maxBytes"/> from <paramref name="offset"/>; null if there is none. A store over a
+    /// network fetches only that range.
+    /// </summary>
+    public abstract StoredReader? OpenRead(string name, long offset, long maxBytes, CancellationToken cancellationToken);
 
     /// <summary>Removes an item; no error if there is none.</summary>
     public abstract void Delete(string name, CancellationToken cancellationToken);
 
+    /// <summary>The time by the clock that <see cref="StoredItem.StoredAt"/> comes from, UTC.</summary>
+    public abstract DateTime ReadClock(CancellationToken cancellationToken);
+
+    /// <summary>Removes what transfers left that died longer ago than <paramref name="olderThan"/>, by the clock of the store.</summary>
+    /// <returns>How many.</returns>
+    public abstract int RemoveUnfinished(TimeSpan olderThan, CancellationToken cancellationToken);
+
     /// <summary>Bytes that can still be stored, or null where nobody knows.</summary>
-    public abstract long? AvailableBytes();
+    public virtual long? AvailableBytes() => null;
 
     /// <summary>Whether a local folder lies in the store or the store in the folder.</summary>
     public virtual bool Overlaps(string localPath) => false;
 
-    /// <summary>Proves that items can be created, read back and removed; throws what fails.</summary>
+    /// <summary>Opens an item for reading from <paramref name="offset"/> to its end; null if there is none.</summary>
+    public StoredReader? OpenRead(string name, long offset, CancellationToken cancellationToken) =>
+        OpenRead(name, offset, long.MaxValue, cancellationToken);
+
+    /// <summary>Proves that items can be created (and one only once), read back and removed; throws what fails.</summary>
     public void ProbeWrite(CancellationToken cancellationToken)
     {
         var name = $"locks/probe-{Guid.NewGuid():n}.json";
-        byte[] content = [.. "{}\n"u8];
-        if (!TryCreate(name, content, cancellationToken)) throw new InvalidOperationException("A random name was taken.");
+        var content = System.Text.Encoding.UTF8.GetBytes($$"""{"nonce":"{{Guid.NewGuid()}}"}""" + "\n");
+        if (!TryCreate(name, content, cancellationToken)) throw Broken("says that a random name is taken");
         try
         {
             var back = ReadAll(name, content.Length, cancellationToken);
-            if (back is null || !back.AsSpan().SequenceEqual(content))
-            {
-                throw new Core.HestiaException(
-                    Core.HestiaErrorCode.IoError,
-                    $"The repository '{Location}' does not give back what was written into it.",
-                    Location,
-                    "Check the device or share it is on.");
-            }
+            if (back is null || !back.AsSpan().SequenceEqual(content)) throw Broken("does not give back what was written into it");
+            var other = System.Text.Encoding.UTF8.GetBytes($$"""{"nonce":"{{Guid.NewGuid()}}"}""" + "\n");
+            if (TryCreate(name, other, cancellationToken)) throw Broken("lets a name be taken twice");
         }
         finally
         {
             Delete(name, CancellationToken.None);
         }
+
+        Core.HestiaException Broken(string what) => new(
+            Core.HestiaErrorCode.IoError,
+            $"The repository '{Location}' {what}.",
+            Location,
+            "Check the device, share or service it is on.");
     }
 
     /// <summary>A whole small item; null if there is none.</summary>
@@ -91,6 +132,35 @@ internal abstract class RepositoryStore : IDisposable
         return read == bytes.Length ? bytes : bytes[..read];
     }
 
+    /// <summary>Whether a small item holds exactly these bytes: how a caller learns that a name it found taken was taken by itself.</summary>
+    protected bool Holds(string name, ReadOnlySpan<byte> content, CancellationToken cancellationToken)
+    {
+        using var reader = OpenRead(name, 0, cancellationToken);
+        if (reader is null || reader.Length != content.Length) return false;
+        var bytes = new byte[content.Length];
+        return reader.ReadFull(bytes) == bytes.Length && content.SequenceEqual(bytes);
+    }
+
+    /// <summary>Whether a text can be a name: no part of it can lead out of the place that holds the repository.</summary>
+    protected static bool IsName(string name)
+    {
+        if (name.Length == 0 || name[0] == '/' || name.Contains("//", StringComparison.Ordinal)
+            || name.Contains("..", StringComparison.Ordinal)) return false;
+        foreach (var c in name)
+            if (!char.IsAsciiLetterLower(c) && !char.IsAsciiDigit(c) && c is not ('/' or '.' or '-' or 'T' or 'Z')) return false;
+        return true;
+    }
+
+    /// <summary>The name, or a defect: names come from this assembly alone.</summary>
+    protected static string CheckName(string name) =>
+        IsName(name) ? name : throw new ArgumentException($"'{name}' is no name of a store.", nameof(name));
+
+    internal static Core.HestiaException Exists(string location) => new(
+        Core.HestiaErrorCode.RepositoryExists,
+        $"There is a repository in '{location}' already.",
+        location,
+        "Use it as it is, or choose another place.");
+
     public void Dispose()
     {
         Dispose(true);
@@ -100,60 +170,4 @@ internal abstract class RepositoryStore : IDisposable
     protected virtual void Dispose(bool disposing)
     {
     }
-}
-
-/// <summary>An item being read from front to back.</summary>
-internal abstract class StoredReader : IDisposable
-{
-    /// <summary>Bytes of the whole item.</summary>
-    public abstract long Length { get; }
-
-    /// <summary>Some bytes, at least one; 0 only at the end.</summary>
-    public abstract int Read(Span<byte> buffer);
-
-    /// <summary>Fills the buffer; less only at the end.</summary>
-    public int ReadFull(Span<byte> buffer)
-    {
-        var total = 0;
-        while (total < buffer.Length)
-        {
-            var read = Read(buffer[total..]);
-            if (read == 0) break;
-            total += read;
-        }
-
-        return total;
-    }
-
-    public void Dispose()
-    {
-        Dispose(true);
-        GC.SuppressFinalize(this);
-    }
-
-    protected abstract void Dispose(bool disposing);
-}
-
-/// <summary>The bytes of an object on their way into a store: read once from front to back, or again after <see cref="Rewind"/>.</summary>
-internal abstract class ObjectContent : IDisposable
-{
-    /// <summary>Bytes it has.</summary>
-    public abstract long Length { get; }
-
-    /// <summary>Some bytes, at least one; 0 only at the end.</summary>
-    public abstract int Read(Span<byte> buffer);
-
-    /// <summary>Begins again, for a store that has to try again.</summary>
-    public abstract void Rewind();
-
-    /// <summary>After the last byte: throws if what was read is not what the name promises. Then nothing may be published.</summary>
-    public abstract void Verify();
-
-    public void Dispose()
-    {
-        Dispose(true);
-        GC.SuppressFinalize(this);
-    }
-
-    protected abstract void Dispose(bool disposing);
 }

@@ -86,7 +86,7 @@ internal sealed class PhysicalFileSystem : FileSystem
 
     public override FileLock? TryLock(string path, bool shared) => Platform.TryLock(path, shared);
 
-    public override long AvailableBytes(string path) => new DriveInfo(Platform.MountPoint(path)).AvailableFreeSpace;
+    public override long AvailableBytes(string path) => Platform.AvailableBytes(path);
 
     public override void CopyOwnership(string model, string path) => Platform.CopyOwnership(model, path);
 

@@ -175,12 +175,17 @@ internal static partial class Platform
         ? File.OpenHandle(path, FileMode.Open, write ? FileAccess.ReadWrite : FileAccess.Read, ShareAll, options)
         : OpenDescriptor(path, write);
 
-    /// <summary>The deepest existing ancestor, for asking about free space.</summary>
-    public static string MountPoint(string path)
+    /// <summary>Bytes free for this user where <paramref name="path"/> is or will be. .NET's DriveInfo knows drives on Windows, not shares.</summary>
+    public static long AvailableBytes(string path)
     {
-        var current = Path.GetFullPath(path);
-        while (!Directory.Exists(current) && Path.GetDirectoryName(current) is { } parent) current = parent;
-        return OperatingSystem.IsWindows() ? Path.GetPathRoot(current)! : current;
+        var folder = Path.GetFullPath(path);
+        while (!Directory.Exists(folder) && Path.GetDirectoryName(folder) is { } parent) folder = parent;
+        if (!OperatingSystem.IsWindows()) return new DriveInfo(folder).AvailableFreeSpace;
+        if (!Path.EndsInDirectorySeparator(folder)) folder += Path.DirectorySeparatorChar; // a share must end in one
+        if (GetDiskFreeSpaceExW(folder, out var available, 0, 0)) return (long)Math.Min(available, long.MaxValue);
+        var error = Marshal.GetLastPInvokeError();
+        throw new IOException(
+            $"The free space of '{folder}' is not known: {Marshal.GetPInvokeErrorMessage(error)}", unchecked((int)0x80070000) | error);
     }
 
     /// <summary>A second name for a file; false where it cannot be had (another file system, or one without hard links).</summary>
@@ -253,6 +258,10 @@ internal static partial class Platform
     [LibraryImport("kernel32", SetLastError = true, StringMarshalling = StringMarshalling.Utf16)]
     [return: MarshalAs(UnmanagedType.Bool)]
     private static partial bool CreateHardLinkW(string newName, string existing, nint securityAttributes);
+
+    [LibraryImport("kernel32", SetLastError = true, StringMarshalling = StringMarshalling.Utf16)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    private static partial bool GetDiskFreeSpaceExW(string folder, out ulong available, nint total, nint free);
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int chown(string path, uint user, uint group);

@@ -11,9 +11,10 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet
     private readonly RepositoryHandles _repositories = new();
     private BackupRepository _repository = null!;
 
-    /// <summary>Path or URL of the repository, or what New-HestiaRepository returned.</summary>
+    /// <summary>The repository: its path, URL or registered name, or an object that stands for it.</summary>
     [Parameter(Mandatory = true, Position = 1)]
     [RepositoryTransformation]
+    [ArgumentCompleter(typeof(Completion.RepositoryCompleter))]
     [ValidateNotNullOrEmpty]
     public string Repository { get; set; } = "";
 
@@ -26,8 +27,8 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet
     protected override void BeginProcessing()
     {
         // A repository that cannot be opened fails every index: nothing can go on.
-        var location = Require(Repository, () => ResolveOne(Repository, allowUrl: true));
-        _repository = Require(location, () => Run($"Opening {location}", (_, token) => _repositories.Get(location, token)));
+        var target = Require(Repository, () => ResolveRepository(Repository));
+        _repository = Require(target.Location, () => Run($"Opening {target.Location}", (_, token) => _repositories.Get(target, token)));
     }
 
     /// <inheritdoc/>

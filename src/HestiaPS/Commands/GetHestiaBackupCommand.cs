@@ -10,9 +10,10 @@ public sealed class GetHestiaBackupCommand : HestiaCmdlet
 {
     private readonly RepositoryHandles _repositories = new();
 
-    /// <summary>Path or URL of the repository, or what New-HestiaRepository returned.</summary>
+    /// <summary>The repository: its path, URL or registered name, or an object that stands for it.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true)]
     [RepositoryTransformation]
+    [ArgumentCompleter(typeof(Completion.RepositoryCompleter))]
     [ValidateNotNullOrEmpty]
     public string Repository { get; set; } = "";
 
@@ -50,8 +51,8 @@ public sealed class GetHestiaBackupCommand : HestiaCmdlet
 
     private BackupListing List()
     {
-        var location = ResolveOne(Repository, allowUrl: true);
-        return Run($"Listing {location}", (_, token) => _repositories.Get(location, token).ListAll(token));
+        var target = ResolveRepository(Repository);
+        return Run($"Listing {target.Location}", (_, token) => _repositories.Get(target, token).ListAll(token));
     }
 
     /// <summary>What the patterns match. One without wildcards that matches nothing is

@@ -6,7 +6,7 @@ namespace HestiaPS.Commands;
 /// <summary>Creates a repository for backups. Backup-HestiaIndex never does: an unmounted share must not become one.</summary>
 [Cmdlet(VerbsCommon.New, "HestiaRepository", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
 [OutputType(typeof(RepositoryInfo))]
-public sealed class NewHestiaRepositoryCommand : HestiaCmdlet
+public sealed class NewHestiaRepositoryCommand : StoreConnectionCmdlet
 {
     private const string PathSet = "Path";
     private const string LiteralPathSet = "LiteralPath";
@@ -28,7 +28,10 @@ public sealed class NewHestiaRepositoryCommand : HestiaCmdlet
         var given = ParameterSetName == PathSet ? Path : LiteralPath;
         var location = Require(given, () => ResolveOne(given, allowUrl: true));
         if (!ShouldProcess(location, "Create a repository")) return;
-        using var repository = Require(location, () => Run($"Creating {location}", (_, token) => BackupRepository.Create(location, token)));
-        WriteObject(new RepositoryInfo(repository));
+        var options = Require(location, GivenOptions);
+        using var repository = Require(location, () => Run($"Creating {location}", (_, token) =>
+            BackupRepository.Create(location, options ?? RepositoryConnections.Find(location), token)));
+        RepositoryConnections.Remember(repository.Location, options);
+        WriteObject(new RepositoryInfo(repository, options, null));
     }
 }

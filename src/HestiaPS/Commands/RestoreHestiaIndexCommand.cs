@@ -24,10 +24,11 @@ public sealed class RestoreHestiaIndexCommand : HestiaCmdlet
     [ValidateNotNull]
     public IndexBackup? Backup { get; set; }
 
-    /// <summary>Path or URL of the repository, or what New-HestiaRepository returned.</summary>
+    /// <summary>The repository: its path, URL or registered name, or an object that stands for it.</summary>
     [Parameter(Mandatory = true, ParameterSetName = IdSet, ValueFromPipelineByPropertyName = true)]
     [Parameter(Mandatory = true, ParameterSetName = IdLiteralSet, ValueFromPipelineByPropertyName = true)]
     [RepositoryTransformation]
+    [ArgumentCompleter(typeof(Completion.RepositoryCompleter))]
     [ValidateNotNullOrEmpty]
     public string Repository { get; set; } = "";
 
@@ -70,9 +71,10 @@ public sealed class RestoreHestiaIndexCommand : HestiaCmdlet
         var fromObject = ParameterSetName is BackupSet or BackupLiteralSet;
         var id = fromObject ? Backup!.BackupId : BackupId;
         var given = fromObject ? Backup!.Repository : Repository;
-        var location = Require(given, () => ResolveOne(given, allowUrl: true));
+        var place = Require(given, () => ResolveRepository(given));
         var target = Require(literal ? LiteralPath : Path, () => ResolveOne(literal ? LiteralPath : Path));
-        var repository = Require(location, () => Run($"Opening {location}", (_, token) => _repositories.Get(location, token)));
+        var repository = Require(place.Location, () =>
+            Run($"Opening {place.Location}", (_, token) => _repositories.Get(place, token)));
         var options = new RestoreOptions { Force = Force, Parallelism = Parallelism };
         if (!ShouldProcess(target, Require(id, () => Explain(repository, id, target, options)))) return;
         WriteObject(new RestoreReport(Require(id, () => Run($"Restoring {id}", (progress, token) =>

@@ -18,9 +18,10 @@ public sealed class TestHestiaBackupCommand : HestiaCmdlet
     [ValidateNotNullOrEmpty]
     public IndexBackup[] Backup { get; set; } = [];
 
-    /// <summary>Path or URL of the repository, or what New-HestiaRepository returned.</summary>
+    /// <summary>The repository: its path, URL or registered name, or an object that stands for it.</summary>
     [Parameter(Mandatory = true, ParameterSetName = IdSet, ValueFromPipelineByPropertyName = true)]
     [RepositoryTransformation]
+    [ArgumentCompleter(typeof(Completion.RepositoryCompleter))]
     [ValidateNotNullOrEmpty]
     public string Repository { get; set; } = "";
 
@@ -58,9 +59,9 @@ public sealed class TestHestiaBackupCommand : HestiaCmdlet
         var options = new VerifyOptions { Deep = Deep };
         var done = TryItem(backupId, () =>
         {
-            var location = ResolveOne(repository, allowUrl: true);
+            var target = ResolveRepository(repository);
             return Run($"Verifying {backupId}", (progress, token) =>
-                _repositories.Get(location, token).Verify(backupId, options, progress, token));
+                _repositories.Get(target, token).Verify(backupId, options, progress, token));
         }, out var verification);
         if (!done) return;
         if (Quiet)

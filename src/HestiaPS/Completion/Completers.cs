@@ -36,17 +36,27 @@ public abstract class HestiaCompleter : IArgumentCompleter
     {
         var given = bound["Repository"];
         if (given is PSObject wrapped) given = wrapped.BaseObject;
-        var location = given switch
+        var text = given switch
         {
-            RepositoryInfo repository => repository.Location,
-            string text when HestiaCmdlet.IsUrl(text) => text,
-            string text => new SessionState().Path.GetUnresolvedProviderPathFromPSPath(text),
+            RepositoryInfo repository => repository.Use(),
+            RepositoryRegistration registration => registration.Name,
+            string plain => plain,
             _ => null,
         };
-        if (location is null) return [];
-        using var opened = BackupRepository.Open(location);
+        if (text is null) return [];
+        // No vault is asked for a suggestion.
+        var target = RepositoryResolver.Resolve(text, new SessionState().Path.GetUnresolvedProviderPathFromPSPath, commands: null);
+        using var opened = BackupRepository.Open(target.Location, target.Options);
         return opened.List();
     }
+}
+
+/// <summary>Registered names of repositories.</summary>
+public sealed class RepositoryCompleter : HestiaCompleter
+{
+    private protected override IEnumerable<CompletionResult> Complete(string word, IDictionary bound) =>
+        RepositoryRegistry.Read().Where(e => Starts(e.Name, word))
+            .Select(e => new CompletionResult(Quote(e.Name), e.Name, CompletionResultType.ParameterValue, e.Location));
 }
 
 /// <summary>Backup ids in the repository that -Repository names, newest first.</summary>

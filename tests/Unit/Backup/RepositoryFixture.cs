@@ -144,3 +144,27 @@ internal sealed class BytesContent(byte[] bytes, bool sound = true) : ObjectCont
     {
     }
 }
+
+/// <summary>Bytes on their way into a store, with something that happens once so many have been read.</summary>
+internal sealed class HookedContent(byte[] bytes, long at, Action hook) : ObjectContent
+{
+    private readonly BytesContent _content = new(bytes);
+    private Action? _hook = hook;
+    private long _read;
+
+    public override long Length => bytes.Length;
+
+    public override int Read(Span<byte> buffer)
+    {
+        if (_read >= at) Interlocked.Exchange(ref _hook, null)?.Invoke();
+        var read = _content.Read(buffer);
+        _read += read;
+        return read;
+    }
+
+    public override void Rewind() => _content.Rewind();
+
+    public override void Verify() => _content.Verify();
+
+    protected override void Dispose(bool disposing) => _content.Dispose();
+}
