@@ -69,7 +69,7 @@ Describe 'Get-HestiaWalRecord' {
                 `"`$n `$last `$([Diagnostics.Process]::GetCurrentProcess().PeakWorkingSet64)`""
             $child.ExitCode | Should -Be 0 -Because $child.Error
             $count, $last, $bytes = $child.Output -split ' '
-            if ($path -eq $big) { $count | Should -Be 350 }
+            if ($path -eq $big) { [int]$count | Should -BeGreaterOrEqual 350 }
             $last | Should -Be 1
             [long]$bytes
         }
