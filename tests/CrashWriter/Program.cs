@@ -1,4 +1,5 @@
 using Hestia.Core;
+using Hestia.Core.Repair;
 
 namespace Hestia.CrashWriter;
 
@@ -20,6 +21,7 @@ namespace Hestia.CrashWriter;
 /// q CODE TEXT                closed: ok, or what Close threw
 /// ! TEXT                     this process found something wrong itself
 /// </code>
+/// As <c>repair PATH</c> it repairs the index there instead: <c>m</c> when it begins, <c>d ACTIONS LOSSES</c> when it is done.
 /// </summary>
 internal static class Program
 {
@@ -29,6 +31,7 @@ internal static class Program
         try
         {
             reporter.Line($"p {Environment.ProcessId}");
+            if (arguments is ["repair", var path]) return Repair(path, reporter);
             return new Session(new WriterArguments(arguments), reporter).Run();
         }
         catch (HestiaException e)
@@ -36,5 +39,13 @@ internal static class Program
             reporter.Line($"! {e.Code} {e.Message}");
             return 3;
         }
+    }
+
+    private static int Repair(string path, Reporter reporter)
+    {
+        reporter.Line("m");
+        var report = IndexRepairer.Repair(path, new RepairOptions { AllowLoss = true });
+        reporter.Line($"d {report.Actions.Count} {report.Lost.Count}");
+        return 0;
     }
 }

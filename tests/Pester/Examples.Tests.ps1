@@ -352,3 +352,39 @@ Describe 'PostCrash.ps1' {
         $run.ExitCode | Should -Be 1
     }
 }
+
+Describe 'PostCrash.Tests.ps1' {
+    BeforeAll {
+        $folder = New-Folder
+        $crashed = Join-Path $folder 'crashed'
+        New-CrashedIndex $crashed
+        $repository = Join-Path $folder 'backups'
+        $null = New-HestiaRepository -Path $repository
+        $whole = Join-Path $folder 'whole'
+        New-Index $whole
+        $null = Backup-HestiaIndex -LiteralPath $whole -Repository $repository
+
+        function Invoke-PostCrash([string[]] $Path, [string] $Repository) {
+            $script = "`$env:HESTIA_POSTCRASH_PATH = '$($Path -join [IO.Path]::PathSeparator)'; `$env:HESTIA_POSTCRASH_REPOSITORY = '$Repository'; " +
+                "`$run = Invoke-Pester -Path '$(Join-Path $examples 'PostCrash.Tests.ps1')' -PassThru -Output None; " +
+                '"$($run.Result) $($run.PassedCount) $($run.FailedCount) $($run.SkippedCount)"'
+            & $pwsh -NoProfile -NonInteractive -Command $script | Select-Object -Last 1
+        }
+    }
+
+    It 'passes after a mere crash and changes nothing' {
+        $before = Get-FolderState $crashed
+        Invoke-PostCrash $crashed | Should -Be 'Passed 3 0 1'
+        Get-FolderState $crashed | Should -Be $before
+    }
+
+    It 'looks at the backup too' { Invoke-PostCrash $whole $repository | Should -Be 'Passed 4 0 0' }
+
+    It 'fails for a damaged log, and for a folder that is no index' {
+        $damaged = Join-Path $folder 'damaged'
+        Copy-Item -LiteralPath $crashed -Destination $damaged -Recurse
+        Edit-Byte (Get-ChildItem (Join-Path $damaged 'wal') -Filter *.wal | Select-Object -First 1).FullName 300
+        Invoke-PostCrash $damaged | Should -Be 'Failed 0 3 1'
+        Invoke-PostCrash (New-Folder) | Should -Match '^Failed'
+    }
+}

@@ -49,6 +49,18 @@ Describe 'Repair-HestiaIndex' {
         Get-FolderState $path | Should -Be $before
     }
 
+    It 'names in the plan every step, file and loss that the repair then has' {
+        $path = New-BrokenIndex
+        $plan = (Invoke-Child "Repair-HestiaIndex -Path '$path' -WhatIf -Force").Output
+        $result = Repair-HestiaIndex -Path $path -Force
+        foreach ($finding in $result.Findings) { $plan | Should -BeLike "*found: *$([WildcardPattern]::Escape($finding.Code))*" }
+        foreach ($action in $result.Done) { $plan | Should -BeLike "*would: $([WildcardPattern]::Escape($action.Message))*" }
+        foreach ($loss in $result.Lost) { $plan | Should -BeLike "*lost: $([WildcardPattern]::Escape($loss.Message))*" }
+        ([regex]::Matches($plan, '(?m)^\s+to quarantine: ')).Count | Should -Be $result.Quarantined.Count
+        ([regex]::Matches($plan, '(?m)^\s+would: ')).Count | Should -Be $result.Done.Count
+        ([regex]::Matches($plan, '(?m)^\s+lost: ')).Count | Should -Be $result.Lost.Count
+    }
+
     It 'salvages with -Force, quarantines, says what is lost, and leaves an index that passes the test' {
         $path = New-BrokenIndex
         $result = Repair-HestiaIndex -Path $path -Force
@@ -77,6 +89,22 @@ Describe 'Repair-HestiaIndex' {
         $ix = Open-HestiaIndex -Path $path
         @(Get-HestiaEntry -Index $ix).Count | Should -Be 600
         foreach ($entry in Get-HestiaEntry -Index $ix) { $entry.Value | Should -Be "value $([int]$entry.Key.Substring(1))" }
+    }
+
+    It 'takes the lock: an index that another process has open is refused and left alone' {
+        $path = New-BrokenIndex
+        $child = Start-Child "`$ix = Open-HestiaIndex -Path '$path'
+            'open'; Start-Sleep 60"
+        $null = Wait-Output $child 'open'
+        try {
+            $before = Get-FolderState $path
+            $null = Assert-Failure { Repair-HestiaIndex -Path $path -Force } IndexInUse -Names $path, "$($child.Id)"
+            Get-FolderState $path | Should -Be $before
+        }
+        finally {
+            Send-Signal $child KILL
+            $null = Wait-Child $child
+        }
     }
 
     It 'refuses an index that is open in this process' {

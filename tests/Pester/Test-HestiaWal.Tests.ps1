@@ -51,4 +51,126 @@ Describe 'Test-HestiaWal' {
         Test-HestiaWal -Path $path -Quiet | Should -BeFalse
         Get-FolderState $path | Should -Be $before
     }
+
+    Context 'the log that a killed process left' {
+        BeforeAll {
+            # Writes LSN -First and on, each durable by itself, and is killed.
+            function Invoke-KilledWriter([string] $Path, [int] $First) {
+                $child = Start-Child "`$ix = Open-HestiaIndex -Path '$Path' -Create:$(if ($First -eq 1) { '$true' } else { '$false' }) -Durability Sync
+                    $First..$($First + 19) | ForEach-Object { Set-HestiaEntry -Index `$ix -Key `"k`$_`" -Value ('v' * 100) }
+                    'written'; Start-Sleep 60"
+                $null = Wait-Output $child 'written'
+                Send-Signal $child KILL
+                $null = Wait-Child $child
+            }
+
+            function Copy-Index([string] $From) {
+                $to = New-TestPath
+                Copy-Item -LiteralPath $From -Destination $to -Recurse
+                $to
+            }
+
+            function Get-Log([string] $Path) { (Get-ChildItem (Join-Path $Path wal) -Filter *.wal | Sort-Object Name).FullName }
+
+            function Get-Report([string] $Path) { Test-HestiaWal -Path $Path -ErrorAction SilentlyContinue }
+
+            $killed = New-TestPath
+            Invoke-KilledWriter $killed 1
+            Invoke-KilledWriter $killed 21
+        }
+
+        It 'is healthy, in two files, and would be replayed' {
+            $before = Get-FolderState $killed
+            $result = Get-Report $killed
+            $result.Healthy | Should -BeTrue
+            $result.Files | Should -Be 2
+            $result.LastLsn | Should -Be 40
+            $result.OpenWould | Should -BeLike '*replay up to 40 records, up to LSN 40*'
+            Get-FolderState $killed | Should -Be $before
+        }
+
+        It 'tells a torn tail, which is healthy, and what opening cuts off' {
+            $path = Copy-Index $killed
+            $log = (Get-Log $path)[-1]
+            $last = Get-HestiaWalRecord -Path $log -Last 1
+            $stream = [IO.File]::OpenWrite($log)
+            $stream.SetLength($last.Offset + $last.Bytes - 3)
+            $stream.Dispose()
+            $result = Test-HestiaWal -Path $path
+            $result.Healthy | Should -BeTrue
+            $result.Findings.Code | Should -Be WalTornTail
+            $result.Findings.Severity | Should -Be Information
+            $result.OpenWould | Should -BeLike '*cut*quarantine*up to LSN 39*'
+            Test-HestiaWal -Path $path -Quiet | Should -BeTrue
+            $ix = Open-HestiaIndex -Path $path
+            $ix.LastLsn | Should -Be 39
+        }
+
+        It 'tells a gap where a file in the middle is missing, by its LSNs' {
+            $path = Copy-Index $killed
+            Remove-Item -LiteralPath (Get-Log $path)[0]
+            $result = Get-Report $path
+            $result.Healthy | Should -BeFalse
+            $finding = $result.Findings | Where-Object Severity -EQ Error
+            $finding.Code | Should -Be WalGap
+            $finding.FirstLsn | Should -Be 1
+            $finding.LastLsn | Should -Be 20
+            $result.OpenWould | Should -BeLike '*refuse*WalGap*'
+            $null = Assert-Failure { Open-HestiaIndex -Path $path } WalGap
+        }
+
+        It 'tells a file of another index' {
+            $path = Copy-Index $killed
+            $other = New-TestPath
+            Invoke-KilledWriter $other 1
+            Copy-Item -LiteralPath (Get-Log $other) -Destination (Get-Log $path)[0]
+            $result = Get-Report $path
+            $result.Healthy | Should -BeFalse
+            ($result.Findings | Where-Object Severity -EQ Error).Code | Should -Contain ForeignFile
+            $result.OpenWould | Should -BeLike '*refuse*'
+            $null = Assert-Failure { Open-HestiaIndex -Path $path } ForeignFile
+        }
+
+        It 'tells a checkpoint beyond the log, which is healthy' {
+            $path = Copy-Index $killed
+            $logs = Copy-Index (Join-Path $path wal)
+            $ix = Open-HestiaIndex -Path $path
+            41..60 | ForEach-Object { Set-HestiaEntry -Index $ix -Key "k$_" -Value v }
+            Close-HestiaIndex $ix
+            # A copy that took the log first and the rest later.
+            Get-ChildItem (Join-Path $path wal) | Remove-Item
+            Get-ChildItem $logs | Copy-Item -Destination (Join-Path $path wal)
+            $result = Test-HestiaWal -Path $path
+            $result.Healthy | Should -BeTrue
+            $result.LastLsn | Should -Be 40
+            $finding = $result.Findings | Where-Object Code -EQ WalBehindCheckpoint
+            $finding.FirstLsn | Should -Be 41
+            $finding.LastLsn | Should -Be 60
+            $result.OpenWould | Should -BeLike '*checkpoint, LSN 60*'
+            $ix = Open-HestiaIndex -Path $path
+            $ix.LastLsn | Should -Be 60
+        }
+
+        It 'works on one file and on a wal folder by itself, and names no gap for what is not there' {
+            $log = (Get-Log $killed)[1]
+            (Test-HestiaWal -LiteralPath $log).FirstLsn | Should -Be 21
+            $folder = Copy-Index (Join-Path $killed wal)
+            (Test-HestiaWal -LiteralPath $folder).LastLsn | Should -Be 40
+        }
+
+        It 'is told while another process writes to it' {
+            $path = New-TestPath
+            $child = Start-Child "`$ix = Open-HestiaIndex -Path '$path' -Create -Durability Sync
+                'open'; foreach (`$i in 1..100000) { Set-HestiaEntry -Index `$ix -Key `"k`$i`" -Value v }"
+            $null = Wait-Output $child 'open'
+            try {
+                foreach ($i in 1..10) { Test-HestiaWal -Path $path -Quiet | Should -BeTrue }
+                (Test-HestiaWal -Path $path).LastLsn | Should -BeGreaterThan 0
+            }
+            finally {
+                Send-Signal $child KILL
+                $null = Wait-Child $child
+            }
+        }
+    }
 }

@@ -12,6 +12,9 @@ internal sealed unsafe class NativeBuffer : IDisposable
 
     private static long _outstanding;
 
+    [ThreadStatic]
+    private static long t_allocated;
+
     private byte* _pointer;
 
     public NativeBuffer()
@@ -24,6 +27,9 @@ internal sealed unsafe class NativeBuffer : IDisposable
 
     /// <summary>Bytes that all such buffers of the process hold now.</summary>
     public static long OutstandingBytes => Volatile.Read(ref _outstanding);
+
+    /// <summary>Bytes that this thread ever took in such buffers; tests hold parsers of damaged files to their bounds with it.</summary>
+    public static long AllocatedByThread => t_allocated;
 
     public byte* Pointer => _pointer;
 
@@ -86,6 +92,7 @@ internal sealed unsafe class NativeBuffer : IDisposable
             : (byte*)NativeMemory.AlignedAlloc((nuint)capacity, Alignment);
         Capacity = capacity;
         Interlocked.Add(ref _outstanding, Capacity);
+        t_allocated += Capacity;
     }
 
     private void Free()

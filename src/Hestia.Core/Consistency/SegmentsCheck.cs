@@ -58,7 +58,7 @@ internal sealed class SegmentsCheck(FileSystem files, string indexPath, bool dee
         }
 
         var verification = SegmentVerifier.Verify(files, path, name, segment.Id, segment.Size, deep, progress.AddBytes, cancellation);
-        findings.AddRange(verification.Findings);
+        foreach (var found in verification.Findings) findings.Add(WithStake(found, segment));
         var whole = verification.Findings.Count == 0;
         if (whole && verification.Properties is { } properties && Difference(segment, properties) is { } difference)
         {
@@ -76,6 +76,16 @@ internal sealed class SegmentsCheck(FileSystem files, string indexPath, bool dee
 
         return new CheckedSegment(segment, whole, false, verification.Properties);
     }
+
+    /// <summary>What names neither keys nor LSNs puts the whole segment at stake, and the manifest knows what that holds.</summary>
+    private static Finding WithStake(Finding found, ManifestSegment segment) =>
+        found.FirstKey is not null || found.FirstLsn is not null ? found : found with
+        {
+            FirstLsn = segment.MinLsn,
+            LastLsn = segment.MaxLsn,
+            FirstKey = segment.LowerBound,
+            LastKey = segment.UpperBound,
+        };
 
     /// <summary>What the segment says of itself and the manifest says otherwise, or null.</summary>
     public static string? Difference(ManifestSegment segment, SegmentProperties properties)

@@ -14,14 +14,17 @@ public sealed record LockOwner(int ProcessId, string Host, string ProcessName, D
 {
     private const int MaxFileBytes = 16 << 10;
 
+    private static readonly Lazy<string> s_processName = new(static () =>
+    {
+        using var process = Process.GetCurrentProcess();
+        return process.ProcessName;
+    });
+
     /// <summary>"pid 4711 (pwsh) on db1 since 2026-04-15 03:00:00Z"</summary>
     public override string ToString() => $"pid {ProcessId} ({ProcessName}) on {Host} since {Since.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z";
 
-    internal static LockOwner Current(TimeProvider clock)
-    {
-        using var process = Process.GetCurrentProcess();
-        return new LockOwner(Environment.ProcessId, Environment.MachineName, process.ProcessName, clock.GetUtcNow());
-    }
+    internal static LockOwner Current(TimeProvider clock) =>
+        new(Environment.ProcessId, Environment.MachineName, s_processName.Value, clock.GetUtcNow());
 
     internal byte[] Serialize()
     {

@@ -116,7 +116,8 @@ internal sealed record IndexSettingsFile(Guid Id, DateTimeOffset Created, IndexS
             OptionRanges.Check(settings);
             return new IndexSettingsFile(root.GetProperty("id").GetGuid(), new DateTimeOffset(root.GetProperty("created").GetDateTime(), TimeSpan.Zero), settings);
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or FormatException or InvalidOperationException or ArgumentException or OverflowException)
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or FormatException or InvalidOperationException or ArgumentException
+            or OverflowException or HestiaException { Code: HestiaErrorCode.InvalidOption })
         {
             throw new InvalidDataException(e.Message, e);
         }

@@ -158,7 +158,7 @@ internal sealed record ManifestDocument
                 Segments = segments,
             };
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or FormatException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or FormatException or InvalidOperationException or ArgumentException)
         {
             throw new InvalidDataException($"{name} cannot be understood: {e.Message}", e);
         }
@@ -171,12 +171,15 @@ internal sealed record ManifestDocument
         if (!SegmentId.TryParse(element.GetProperty("id").GetString(), out var id)) throw new InvalidDataException($"{name} holds a segment id that is none.");
         var codec = element.GetProperty("codec").GetByte();
         if (codec > (byte)BlockCodec.Snappy) throw new InvalidDataException($"{name} names codec {codec}, which is unknown.");
+        var (size, entries, tombstones) =
+            (element.GetProperty("size").GetInt64(), element.GetProperty("entries").GetInt64(), element.GetProperty("tombstones").GetInt64());
+        if (size < 0 || tombstones < 0 || entries < tombstones) throw new InvalidDataException($"{name} gives segment {id} sizes that cannot be.");
         return new ManifestSegment(
             id,
             level,
-            element.GetProperty("size").GetInt64(),
-            element.GetProperty("entries").GetInt64(),
-            element.GetProperty("tombstones").GetInt64(),
+            size,
+            entries,
+            tombstones,
             Convert.FromHexString(element.GetProperty("lower").GetString()!),
             Convert.FromHexString(element.GetProperty("upper").GetString()!),
             new Lsn(element.GetProperty("minLsn").GetUInt64()),

@@ -43,8 +43,8 @@ internal sealed class Quarantine(FileSystem files, string indexPath)
         using (var source = files.Open(path, FileOpenMode.ReadSequential))
         using (var copy = files.Open(target, FileOpenMode.CreateNew))
         {
-            var buffer = new byte[CopyBufferBytes];
             var length = source.Length;
+            var buffer = new byte[Math.Clamp(length - offset, 1, CopyBufferBytes)];
             for (var at = offset; at < length;)
             {
                 cancellationToken.ThrowIfCancellationRequested();

@@ -61,7 +61,7 @@ internal sealed class RepairExecution(FileSystem files, string path, RepairPlan 
             using (var from = files.Open(copy.Source, FileOpenMode.ReadSequential))
             using (var to = files.Open(temporary, FileOpenMode.CreateNew))
             {
-                var buffer = new byte[CopyBytes];
+                var buffer = new byte[Math.Clamp(from.Length, 1, CopyBytes)];
                 long at = 0;
                 for (int read; (read = from.Read(at, buffer)) > 0; at += read)
                 {

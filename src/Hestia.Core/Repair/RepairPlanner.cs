@@ -237,8 +237,10 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
             }
 
             if (last <= chosen.Document.Checkpoint.Value) continue;
-            Merge(orphan);
-            if (first == 0 && !chosen.IsNone) LeaveEntriesWithoutLsn(orphan);
+            var withoutAny = Merge(orphan);
+            if (chosen.IsNone) continue;
+            // What does not tell its LSNs is asked entry by entry.
+            if (orphan.Properties is null ? withoutAny is not null : first == 0) LeaveEntriesWithoutLsn(orphan, withoutAny);
         }
 
         if (chosen.IsNone) Adopt(withoutLsn);
@@ -274,14 +276,19 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
         return true;
     }
 
-    private void Merge(OrphanSegment orphan)
+    /// <summary>Takes a segment into the merge; returns the range of the entries without an LSN that a damaged one was seen to hold.</summary>
+    private (byte[] First, byte[] Last)? Merge(OrphanSegment orphan)
     {
         _plan.Merged.Add(orphan.Path);
         _plan.Remove(orphan.Path, orphan.Name, "What the segment holds is merged into new ones; the file itself goes to quarantine.");
-        if (orphan.IsWhole) return;
+        if (orphan.IsWhole) return null;
         using var salvage = Segments.SegmentSalvage.Open(files, orphan.Path, null, cancellation);
+        (byte[] First, byte[] Last)? withoutLsn = null;
         while (salvage.Next())
         {
+            if (salvage.Lsn != 0) continue;
+            var key = salvage.Key.ToArray();
+            withoutLsn = (withoutLsn?.First ?? key, key);
         }
 
         foreach (var lost in salvage.Lost)
@@ -294,18 +301,19 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
                 lost.FirstKey ?? orphan.Properties?.MinKey,
                 lost.LastKey ?? orphan.Properties?.MaxKey));
         }
+
+        return withoutLsn;
     }
 
-    private void LeaveEntriesWithoutLsn(OrphanSegment orphan)
+    private void LeaveEntriesWithoutLsn(OrphanSegment orphan, (byte[] First, byte[] Last)? seen = null)
     {
-        var p = orphan.Properties!;
         _plan.Losses.Add(new RepairLoss(
             $"Segment {orphan.Name} holds entries without an LSN, so nothing tells whether they are newer than what the index has; they "
                 + "are left out.",
             null,
             null,
-            p.MinKey,
-            p.MaxKey));
+            orphan.Properties?.MinKey ?? seen?.First,
+            orphan.Properties?.MaxKey ?? seen?.Last));
         _plan.Remove(orphan.Path, orphan.Name,
             "A segment that cannot be ranked goes to quarantine, for it may hold what is gone elsewhere.");
     }

@@ -51,7 +51,7 @@ internal sealed class SegmentCopies(FileSystem files, string indexPath, Cancella
         {
             using var file = files.Open(path, FileOpenMode.ReadSequential);
             using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-            var buffer = new byte[BufferBytes];
+            var buffer = new byte[Math.Clamp(file.Length, 1, BufferBytes)];
             long at = 0;
             for (int read; (read = file.Read(at, buffer)) > 0; at += read)
             {

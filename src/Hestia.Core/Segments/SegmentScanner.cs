@@ -19,7 +19,7 @@ internal sealed unsafe class SegmentScanner : IDisposable
     private readonly IncrementalHash? _hash;
     private readonly Action<long>? _progress;
     private readonly CancellationToken _cancellation;
-    private readonly NativeBuffer _window = new(ChunkBytes);
+    private readonly NativeBuffer _window;
     private readonly List<(long Offset, string Problem)> _unreadable = [];
     private long _windowStart;
     private int _windowLength;
@@ -28,6 +28,7 @@ internal sealed unsafe class SegmentScanner : IDisposable
     {
         _file = file;
         Length = file.Length;
+        _window = new NativeBuffer((nint)Math.Min(ChunkBytes, Length));
         _hash = hash ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
         _progress = progress;
         _cancellation = cancellation;

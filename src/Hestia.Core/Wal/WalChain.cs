@@ -21,13 +21,8 @@ internal sealed class WalChain
     private bool _previousFailed;
     private ulong _walEnd; // last LSN the log is known to have reached
 
-    public WalChain(List<WalFileFacts> all, int firstNeeded, WalScanOptions options, List<Finding> findings)
-    {
-        _all = all;
-        _firstNeeded = firstNeeded;
-        _options = options;
-        _findings = findings;
-    }
+    public WalChain(List<WalFileFacts> all, int firstNeeded, WalScanOptions options, List<Finding> findings) =>
+        (_all, _firstNeeded, _options, _findings) = (all, firstNeeded, options, findings);
 
     private Lsn Checkpoint => _options.Checkpoint ?? Lsn.None;
 
@@ -93,14 +88,23 @@ internal sealed class WalChain
                 WalFindings.TooNew,
                 file,
                 0,
-                "The file was written by a newer version of Hestia; this one does not understand it.");
+                "The file was written by a newer version of Hestia; this one does not understand it.",
+                file.NameLsn.Value,
+                LastByName(file));
             return false;
         }
 
         if (file.Header is not { } header) return true;
         if (_options.IndexId is { } id && header.IndexId != id)
         {
-            Add(severity, WalFindings.Foreign, file, 0, $"The file belongs to index {header.IndexId}; this index is {id}.");
+            Add(
+                severity,
+                WalFindings.Foreign,
+                file,
+                0,
+                $"The file belongs to index {header.IndexId}; this index is {id}.",
+                file.NameLsn.Value,
+                LastByName(file));
             return false;
         }
 
@@ -111,7 +115,9 @@ internal sealed class WalChain
                 WalFindings.Foreign,
                 file,
                 0,
-                $"The file belongs to timeline {header.TimelineId} of this index; the current one is {timeline}.");
+                $"The file belongs to timeline {header.TimelineId} of this index; the current one is {timeline}.",
+                file.NameLsn.Value,
+                LastByName(file));
             return false;
         }
 
@@ -122,7 +128,9 @@ internal sealed class WalChain
                 WalFindings.Damaged,
                 file,
                 0,
-                $"The file begins at LSN {header.FirstLsn}, which is not what its name says. It was renamed.");
+                $"The file begins at LSN {header.FirstLsn}, which is not what its name says. It was renamed.",
+                file.NameLsn.Value,
+                LastByName(file));
             return false;
         }
 
@@ -324,8 +332,8 @@ internal sealed class WalChain
                 WalFindings.Gap,
                 file,
                 null,
-                $"The file before ends at LSN {judged.LastLsn}, this one begins at {header.FirstLsn}. A log file is missing, "
-                + "or the one before lost its end after it had been synced.",
+                $"The file before, {before.Name}, ends at LSN {judged.LastLsn}, this one begins at {header.FirstLsn}. A log file is "
+                + "missing, or the one before lost its end after it had been synced.",
                 expected,
                 header.FirstLsn.Value - 1);
         }
@@ -372,6 +380,13 @@ internal sealed class WalChain
         }
 
         return false;
+    }
+
+    /// <summary>The last LSN that a file under this name should hold; null if it is the last one.</summary>
+    private ulong? LastByName(WalFileFacts file)
+    {
+        var i = _all.IndexOf(file);
+        return i + 1 < _all.Count ? _all[i + 1].NameLsn.Value - 1 : null;
     }
 
     private ulong? NextFirst(int i) => i + 1 < _files.Count ? _files[i + 1].NameLsn.Value : null;

@@ -8,10 +8,15 @@ namespace Hestia.Core.Wal;
 /// </summary>
 public static class WalInspector
 {
-    /// <summary>Checks every checksum, the order of LSNs and the chain of files.</summary>
+    private const int Attempts = 3;
+
+    /// <summary>
+    /// Checks every checksum, the order of LSNs and the chain of files; of an index, also whose files they are and that they begin and end
+    /// where its manifest needs it.
+    /// </summary>
     /// <exception cref="HestiaException">PathNotFound, NotAnIndex, AccessDenied, IoError.</exception>
     public static WalReport Check(string path, CancellationToken cancellationToken = default) =>
-        Check(FileSystem.Physical, path, new WalScanOptions(null, null, null, IncludeUnneeded: true), cancellationToken);
+        Check(FileSystem.Physical, path, cancellationToken);
 
     /// <summary>
     /// Streams the records in order, in constant memory, and goes on behind damage, which it reports as an entry of its own.
@@ -23,26 +28,51 @@ public static class WalInspector
         CancellationToken cancellationToken = default) =>
         ReadRecords(FileSystem.Physical, path, options, cancellationToken);
 
+    internal static WalReport Check(FileSystem files, string path, CancellationToken cancellationToken = default)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var around = WalSurroundings.Of(files, path);
+            var report = Check(files, path, around.Options, cancellationToken);
+            // The owner may have written a manifest meanwhile, and then pruned logs that the one before would have needed.
+            if (report.Healthy || attempt == Attempts || !around.IsOutdated(files)) return report;
+        }
+    }
+
     internal static WalReport Check(FileSystem files, string path, WalScanOptions options, CancellationToken cancellationToken = default)
     {
         var scan = files.FileExists(path)
             ? WalScan.RunFile(files, path, options, cancellationToken)
             : WalScan.Run(files, DirectoryOf(files, path), options, cancellationToken);
-        long bytes = 0;
-        foreach (var file in scan.Files) bytes += file.Length;
+        long bytes = 0, records = 0, operations = 0, lastCommit = 0;
+        Lsn first = Lsn.None, last = Lsn.None;
+        foreach (var file in scan.Files)
+        {
+            bytes += file.Length;
+            if (file.Records == 0) continue;
+            records += file.Records;
+            operations += file.Operations;
+            if (first == Lsn.None) first = file.FirstLsn;
+            last = file.LastLsn;
+            lastCommit = file.LastCommitMicroseconds;
+        }
+
+        // No log at all is how a restore, or durability Off, leaves an index: nothing to tell.
+        var findings = scan.Files.Count > 0 ? scan.Findings
+            : [.. scan.Findings.Where(static f => f.Code != WalFindings.BehindCheckpoint)];
         return new WalReport
         {
             Healthy = scan.CanOpen,
             CheckedPath = path,
             Files = scan.Files.Count,
-            Records = scan.Records,
-            Operations = scan.Operations,
+            Records = records,
+            Operations = operations,
             Bytes = bytes,
-            FirstLsn = scan.FirstLsn,
-            LastLsn = scan.LastLsn,
-            LastCommitTime = scan.Records == 0 ? null : WalFormat.FromMicroseconds(scan.LastCommitMicroseconds),
-            Findings = scan.Findings,
-            OpenWould = OpenWould(scan),
+            FirstLsn = first,
+            LastLsn = last,
+            LastCommitTime = records == 0 ? null : WalFormat.FromMicroseconds(lastCommit),
+            Findings = findings,
+            OpenWould = OpenWould(scan, options.Checkpoint),
         };
     }
 
@@ -63,7 +93,7 @@ public static class WalInspector
         return options.Last is { } last ? Last(records, last) : records;
     }
 
-    private static string OpenWould(WalScanResult scan)
+    private static string OpenWould(WalScanResult scan, Lsn? checkpoint)
     {
         if (scan.FirstError is { } error)
         {
@@ -79,7 +109,10 @@ public static class WalInspector
             else if (file.Action == WalFileAction.Remove && !file.IsEmpty) actions.Add($"move '{file.Name}' to quarantine");
         }
 
-        actions.Add(scan.Records == 0 ? "find no record to replay" : $"replay up to {scan.Records:N0} records, up to LSN {scan.LastLsn}");
+        if (checkpoint is { } from && scan.LastLsn <= from)
+            actions.Add($"find nothing above the checkpoint, LSN {from}, and replay nothing");
+        else
+            actions.Add(scan.Records == 0 ? "find no record to replay" : $"replay up to {scan.Records:N0} records, up to LSN {scan.LastLsn}");
         return $"Open would {string.Join(", ", actions)}.";
     }
 

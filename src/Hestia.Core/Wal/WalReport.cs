@@ -12,7 +12,7 @@ public sealed record WalReport
     /// <summary>Log files.</summary>
     public required int Files { get; init; }
 
-    /// <summary>Records that recovery can use.</summary>
+    /// <summary>Whole records before any damage, also those at or below the checkpoint, which opening does not need.</summary>
     public required long Records { get; init; }
 
     /// <summary>Operations in them.</summary>

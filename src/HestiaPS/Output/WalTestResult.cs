@@ -30,7 +30,7 @@ public sealed class WalTestResult
     /// <summary>Log files.</summary>
     public int Files { get; }
 
-    /// <summary>Records (batches) in them.</summary>
+    /// <summary>Records (batches) in them, those below the checkpoint included.</summary>
     public long Records { get; }
 
     /// <summary>Puts and deletes in them.</summary>

@@ -126,7 +126,7 @@ internal sealed class WriterProcess : IDisposable
         }
     }
 
-    private static string Dotnet
+    internal static string Dotnet
     {
         get
         {

@@ -109,7 +109,7 @@ public sealed class SegmentDamageTests : IDisposable
             for (var round = 0; round < 1500; round++)
             {
                 var bytes = (byte[])clean.Clone();
-                var blocks = FindBlocks(bytes);
+                var blocks = SegmentFixture.FindBlocks(bytes);
                 var (offset, length) = blocks[random.Next(3) == 0 ? blocks.Count - 1 - random.Next(3) : random.Next(blocks.Count)];
                 for (var i = random.Next(1, 4); i > 0; i--)
                 {
@@ -118,7 +118,7 @@ public sealed class SegmentDamageTests : IDisposable
                 }
 
                 if (random.Next(4) == 0) bytes[^(SegmentFormat.FooterBytes - random.Next(80))] = (byte)random.Next(256);
-                Seal(bytes, blocks);
+                SegmentFixture.Seal(bytes, blocks);
                 ReadEverything(bytes, null);
                 var findings = _fixture.VerifyBytes(bytes).Findings;
                 if (!findings.Any(f => f.Code == "SegmentFormatTooNew")) _fixture.SalvageBytes(bytes);
@@ -131,7 +131,7 @@ public sealed class SegmentDamageTests : IDisposable
     {
         var entries = SegmentFixture.MakeSimple(2000);
         var clean = File.ReadAllBytes(_fixture.PathOf(_fixture.Write(entries, new SegmentWriterOptions { BlockBytes = 1024 })));
-        var blocks = FindBlocks(clean);
+        var blocks = SegmentFixture.FindBlocks(clean);
         for (var damage = 0; damage < 4; damage++)
         {
             var bytes = (byte[])clean.Clone();
@@ -161,7 +161,7 @@ public sealed class SegmentDamageTests : IDisposable
         new Random(1).NextBytes(entries[100].Value);
         var info = _fixture.Write(entries);
         var bytes = File.ReadAllBytes(_fixture.PathOf(info));
-        var large = FindBlocks(bytes).MaxBy(b => b.Length);
+        var large = SegmentFixture.FindBlocks(bytes).MaxBy(b => b.Length);
         bytes[large.Offset + 5000] ^= 1;
         var (salvaged, lost) = _fixture.SalvageBytes(bytes);
         Assert.Equal(299, salvaged.Count);
@@ -221,7 +221,7 @@ public sealed class SegmentDamageTests : IDisposable
     {
         var bytes = File.ReadAllBytes(_fixture.PathOf(_fixture.Write(SegmentFixture.MakeSimple(50))));
         bytes[bytes.Length - SegmentFormat.FooterBytes + 60] = 2;
-        Seal(bytes, []);
+        SegmentFixture.Seal(bytes, []);
         Assert.Equal(HestiaErrorCode.FormatTooNew, Assert.Throws<HestiaException>(() => _fixture.OpenBytes(bytes)).Code);
         Assert.Equal("SegmentFormatTooNew", Assert.Single(_fixture.VerifyBytes(bytes).Findings).Code);
         Assert.Equal(HestiaErrorCode.FormatTooNew, Assert.Throws<HestiaException>(() => _fixture.SalvageBytes(bytes)).Code);
@@ -298,32 +298,4 @@ public sealed class SegmentDamageTests : IDisposable
 
     private static bool IsInRun(byte[] bytes, int at) =>
         at > 97 && at + 97 < bytes.Length && !bytes.AsSpan(at - 97, 194).ContainsAnyExcept((byte)0);
-
-    private static List<(int Offset, int Length)> FindBlocks(byte[] bytes)
-    {
-        var blocks = new List<(int Offset, int Length)>();
-        var at = SegmentFormat.HeaderBytes;
-        while (at < bytes.Length - SegmentFormat.FooterBytes && BlockFrame.TryReadHeader(bytes.AsSpan(at), at, out var frame))
-        {
-            blocks.Add((at, frame.PayloadLength));
-            at += (int)frame.TotalLength;
-        }
-
-        return blocks;
-    }
-
-    private static void Seal(byte[] bytes, List<(int Offset, int Length)> blocks)
-    {
-        var footer = bytes.AsSpan(bytes.Length - SegmentFormat.FooterBytes);
-        for (var i = 0; i < blocks.Count; i++)
-        {
-            var (offset, length) = blocks[i];
-            BlockFrame.TryReadHeader(bytes.AsSpan(offset), offset, out var frame);
-            var crc = BlockFrame.Checksum(frame.Seed, bytes.AsSpan(offset + SegmentFormat.BlockHeaderBytes, length));
-            BitConverter.TryWriteBytes(bytes.AsSpan(offset + SegmentFormat.BlockHeaderBytes + length), crc);
-            if (i >= blocks.Count - 3) BitConverter.TryWriteBytes(footer[(48 + 4 * (i - (blocks.Count - 3)))..], crc);
-        }
-
-        BitConverter.TryWriteBytes(footer[80..], Core.Checksums.Crc32C.Compute(footer[..80]));
-    }
 }

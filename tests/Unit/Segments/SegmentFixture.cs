@@ -170,4 +170,34 @@ internal sealed class SegmentFixture : IDisposable
 
         return entries;
     }
+
+    /// <summary>Where the blocks of a whole segment are.</summary>
+    public static List<(int Offset, int Length)> FindBlocks(byte[] bytes)
+    {
+        var blocks = new List<(int Offset, int Length)>();
+        var at = SegmentFormat.HeaderBytes;
+        while (at < bytes.Length - SegmentFormat.FooterBytes && BlockFrame.TryReadHeader(bytes.AsSpan(at), at, out var frame))
+        {
+            blocks.Add((at, frame.PayloadLength));
+            at += (int)frame.TotalLength;
+        }
+
+        return blocks;
+    }
+
+    /// <summary>Makes every checksum right again, as whoever changes a file on purpose does.</summary>
+    public static void Seal(byte[] bytes, List<(int Offset, int Length)> blocks)
+    {
+        var footer = bytes.AsSpan(bytes.Length - SegmentFormat.FooterBytes);
+        for (var i = 0; i < blocks.Count; i++)
+        {
+            var (offset, length) = blocks[i];
+            BlockFrame.TryReadHeader(bytes.AsSpan(offset), offset, out var frame);
+            var crc = BlockFrame.Checksum(frame.Seed, bytes.AsSpan(offset + SegmentFormat.BlockHeaderBytes, length));
+            BitConverter.TryWriteBytes(bytes.AsSpan(offset + SegmentFormat.BlockHeaderBytes + length), crc);
+            if (i >= blocks.Count - 3) BitConverter.TryWriteBytes(footer[(48 + 4 * (i - (blocks.Count - 3)))..], crc);
+        }
+
+        BitConverter.TryWriteBytes(footer[80..], Core.Checksums.Crc32C.Compute(footer[..80]));
+    }
 }
