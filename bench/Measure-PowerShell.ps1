@@ -130,7 +130,7 @@ function Measure-Rate([scriptblock] $Body, [object[]] $ArgumentList) {
     $Entries / $clock.Elapsed.TotalSeconds
 }
 
-function Open-ScratchIndex([string] $Durability) {
+function Open-Scratch([string] $Durability) {
     $path = Join-Path $Scratch ([guid]::NewGuid().ToString('n'))
     Open-HestiaIndex -Path $path -Create -KeyEncoding Utf8 -ValueEncoding Utf8 -Durability $Durability
 }
@@ -148,7 +148,7 @@ for ($i = 0; $i -lt $Entries; $i++) {
 
 $null = New-Item -ItemType Directory -Path $Scratch
 try {
-    $shared = Open-ScratchIndex Async
+    $shared = Open-Scratch Async
     $dictionaries | Set-HestiaEntry $shared
     Invoke-HestiaFlush $shared | Out-Null
     $ready = [object[]]@(Get-HestiaEntry $shared)
@@ -156,15 +156,15 @@ try {
 
     $ways = [ordered]@{
         'Set-HestiaEntry, dictionaries by value, Async' = @{
-            Ours  = { $index = Open-ScratchIndex Async; try { $dictionaries | Set-HestiaEntry $index } finally { $script:last = $index } }
+            Ours  = { $index = Open-Scratch Async; try { $dictionaries | Set-HestiaEntry $index } finally { $script:last = $index } }
             Empty = { $dictionaries | Set-NothingByDictionary $shared }
         }
         'Set-HestiaEntry, dictionaries by value, GroupSync' = @{
-            Ours  = { $index = Open-ScratchIndex GroupSync; try { $dictionaries | Set-HestiaEntry $index } finally { $script:last = $index } }
+            Ours  = { $index = Open-Scratch GroupSync; try { $dictionaries | Set-HestiaEntry $index } finally { $script:last = $index } }
             Empty = { $dictionaries | Set-NothingByDictionary $shared }
         }
         'Set-HestiaEntry, objects by property name, Async' = @{
-            Ours  = { $index = Open-ScratchIndex Async; try { $objects | Set-HestiaEntry $index } finally { $script:last = $index } }
+            Ours  = { $index = Open-Scratch Async; try { $objects | Set-HestiaEntry $index } finally { $script:last = $index } }
             Empty = { $objects | Set-NothingByName $shared }
         }
         'Get-HestiaEntry, whole range into a variable (empty: makes each object)' = @{

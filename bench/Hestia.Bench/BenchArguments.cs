@@ -135,7 +135,7 @@ internal sealed record BenchArguments
             case "--keys": Keys = Enum.Parse<KeyKind>(value, ignoreCase: true); break;
             case "--profile": SetProfile(value); break;
             case "--crash-records": CrashRecords = Number(value, 1, 1_000_000_000); break;
-            case "--settle": Settle = value switch { "yes" => true, "no" => false, _ => throw new ArgumentException("it is yes or no.") }; break;
+            case "--settle": Settle = YesOrNo(value); break;
             case "--name": Name = value; break;
             case "--value-bytes": ValueBytes = (int)Number(value, 0, Limits.MaxValueBytes); break;
             case "--values": Values = Enum.Parse<ValueKind>(value, ignoreCase: true); break;
@@ -158,6 +158,9 @@ internal sealed record BenchArguments
         "value4k" => (KeyKind.Binary, 4096, ValueKind.Half),
         _ => throw new ArgumentException("known are small, value100, value4k."),
     };
+
+    private static bool YesOrNo(string value) =>
+        value switch { "yes" => true, "no" => false, _ => throw new ArgumentException("it is yes or no.") };
 
     private static string[] Split(string value) => value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 

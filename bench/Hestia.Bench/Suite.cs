@@ -1,3 +1,4 @@
+using System.Globalization;
 using Hestia.Bench.Reporting;
 
 namespace Hestia.Bench;
@@ -98,12 +99,14 @@ internal static class Suite
         public string[] Arguments(bool quick, string rounds, string folder)
         {
             var entries = quick ? Math.Max(Entries / QuickShare, FewestQuickEntries) : Entries;
-            var roundsText = rounds.Length > 0 ? rounds : (quick ? QuickRounds : Rounds).ToString(System.Globalization.CultureInfo.InvariantCulture);
+            var roundsText = rounds.Length > 0 ? rounds : (quick ? QuickRounds : Rounds).ToString(CultureInfo.InvariantCulture);
             string[] all =
             [
-                "--engine", Engines, "--entries", entries.ToString(System.Globalization.CultureInfo.InvariantCulture), "--rounds", roundsText,
+                "--engine", Engines, "--entries", entries.ToString(CultureInfo.InvariantCulture), "--rounds", roundsText,
                 "--name", Name, .. Options.Split(' '),
-                .. quick ? ["--seconds", QuickSeconds.ToString(System.Globalization.CultureInfo.InvariantCulture), "--crash-records", "100000"] : Array.Empty<string>(),
+                .. quick
+                    ? ["--seconds", QuickSeconds.ToString(CultureInfo.InvariantCulture), "--crash-records", "100000"]
+                    : Array.Empty<string>(),
             ];
             return Path.GetFullPath(folder) == Path.GetFullPath(Path.GetTempPath()) ? all : [.. all, "--folder", folder];
         }

@@ -68,7 +68,8 @@ internal static unsafe class LevelDbNative
     public static extern void leveldb_close(nint database);
 
     [DllImport(Library)]
-    public static extern void leveldb_put(nint database, nint options, byte* key, nuint keyLength, byte* value, nuint valueLength, byte** error);
+    public static extern void leveldb_put(
+        nint database, nint options, byte* key, nuint keyLength, byte* value, nuint valueLength, byte** error);
 
     [DllImport(Library)]
     public static extern byte* leveldb_get(nint database, nint options, byte* key, nuint keyLength, nuint* valueLength, byte** error);

@@ -14,7 +14,11 @@ internal static class NativeLibraries
 
     private static readonly Dictionary<string, string[]> Candidates = new()
     {
-        [RocksDb] = ["librocksdb.so.7.8", "librocksdb.so", "librocksdb.so.7", "librocksdb.so.8", "librocksdb.so.9", "librocksdb.dylib", "rocksdb.dll"],
+        [RocksDb] =
+        [
+            "librocksdb.so.7.8", "librocksdb.so", "librocksdb.so.7", "librocksdb.so.8", "librocksdb.so.9",
+            "librocksdb.dylib", "rocksdb.dll",
+        ],
         [LevelDb] = ["libleveldb.so.1d", "libleveldb.so.1", "libleveldb.so", "libleveldb.dylib", "leveldb.dll"],
         [Sqlite] = ["libsqlite3.so.0", "libsqlite3.so", "libsqlite3.dylib", "sqlite3.dll", "winsqlite3.dll"],
     };
@@ -22,7 +26,8 @@ internal static class NativeLibraries
     private static readonly Dictionary<string, nint> Loaded = [];
 
     /// <summary>Why the library cannot be used, or null if it can.</summary>
-    public static string? Absence(string name) => Load(name) != 0 ? null : $"not installed (none of {string.Join(", ", Candidates[name])} was found)";
+    public static string? Absence(string name) =>
+        Load(name) != 0 ? null : $"not installed (none of {string.Join(", ", Candidates[name])} was found)";
 
     /// <summary>The file that was loaded, links followed where the system tells; null if none was.</summary>
     public static string? PathOf(string name)

@@ -104,7 +104,8 @@ internal static unsafe class RocksDbNative
     public static extern void rocksdb_close(nint database);
 
     [DllImport(Library)]
-    public static extern void rocksdb_put(nint database, nint options, byte* key, nuint keyLength, byte* value, nuint valueLength, byte** error);
+    public static extern void rocksdb_put(
+        nint database, nint options, byte* key, nuint keyLength, byte* value, nuint valueLength, byte** error);
 
     [DllImport(Library)]
     public static extern nint rocksdb_get_pinned(nint database, nint options, byte* key, nuint keyLength, byte** error);

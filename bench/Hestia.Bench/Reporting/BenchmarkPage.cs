@@ -16,27 +16,28 @@ internal static class BenchmarkPage
     private const string Method = """
         ## How it is measured
 
-        - Each engine of each round runs in a process of its own; engines alternate, every other round in the opposite order. A figure is the median
-          over the rounds, in brackets the lowest and the highest. A ratio is the median over the rounds of the engine's rate divided by
+        - Each engine of each round runs in a process of its own; engines alternate, every other round in the opposite order. A figure is the
+          median over the rounds, in brackets the lowest and the highest. A ratio is the median over the rounds of the engine's rate divided by
           that of RocksDB in the same round; above 1 is faster than RocksDB.
-        - All engines are called through the same interface from .NET: RocksDB, LevelDB and SQLite through their C APIs by P/Invoke with blittable
-          signatures. Keys and values are the same for all and are made while the clock runs.
+        - All engines are called through the same interface from .NET: RocksDB, LevelDB and SQLite through their C APIs by P/Invoke with
+          blittable signatures. Keys and values are the same for all and are made while the clock runs.
         - Small entries are 16 hexadecimal digits as key and 23 bytes as value, always the same 23 unless the run says otherwise.
         - RocksDB: Bloom filters of 10 bits, Snappy, `increase_parallelism(2)`, dynamic level sizes, `bytes_per_sync` 1 MiB, data blocks of
           4 KiB (its default and ours). Memtables are as large and as many as ours (64 MiB, 3). Filters and indexes are outside the
           cache budget on both sides. Gets are pinned gets; whole scans leave the cache alone on both sides.
         - LevelDB: Bloom filters of 10 bits, Snappy, the same memtable, block and cache sizes.
-        - SQLite: one table WITHOUT ROWID, journal_mode=WAL, prepared statements, a connection for each thread, each put its own transaction.
+        - SQLite: one table WITHOUT ROWID, journal_mode=WAL, prepared statements, a connection for each thread, each put
+          its own transaction.
 
         | Durability | Hestia | RocksDB | LevelDB | SQLite |
         |---|---|---|---|---|
         | Off | no log | `disableWAL` | log, no sync (it has no other) | `synchronous=OFF` |
-        | Async | one write() per put, synced every second | one write() per put, no sync | one write() per put, no sync | `synchronous=NORMAL` |
+        | Async | a write() per put, synced every second | a write() per put, no sync | a write() per put, no sync | `synchronous=NORMAL` |
         | Sync | synced before each put returns | `sync=true` | `sync=true` | `synchronous=FULL` |
         | GroupSync | as Sync, with a group delay of 0 | `sync=true` | `sync=true` | `synchronous=FULL` |
 
-        - A load ends with a flush that belongs to its time. Level 0 and debt are what is left for compaction then. Disk is the size of the directory
-          at that moment; settled is the size once compaction is done and retired files are gone. Write amplification is bytes given to
+        - A load ends with a flush that belongs to its time. Level 0 and debt are what is left for compaction then. Disk is the size of the
+          directory at that moment; settled is the size once compaction is done and retired files are gone. Write amplification is bytes given to
           write calls, the log included, until settled, divided by bytes of keys and values.
         - Reads and scans run on an index whose compaction has settled, after a round of reads that warms the cache. The page cache of the
           system is warm for every engine; `readcold` gives the engine's own cache a tenth of the data. 20 % of the gets of `readrandom` and
@@ -46,8 +47,10 @@ internal static class BenchmarkPage
         - SQLite moves its log into the file every 1,000 pages, so that `opencrash` has little to replay there.
         - `syncloop` (reference) is a file overwritten entry by entry with an fdatasync after each: what the disk gives one synced writer.
           `syncpair` gives that loop and the engine's one synced writer turns of a quarter second; the share is the median over the turns.
-        - `backup`: a sixteenth of the entries changed in four flushes, compaction settled, then the next incremental backup (RocksDB: BackupEngine).
-          `backupflush`: the same with one flush and no compaction. The figure is bytes added to the backup folder per byte changed; less is better.
+        - `backup`: a sixteenth of the entries changed in four flushes, compaction settled, then the next incremental backup (RocksDB:
+          BackupEngine).
+          `backupflush`: the same with one flush and no compaction. The figure is bytes added to the backup folder per byte changed; less is
+          better.
         - Peak is the largest resident size of the process, the .NET runtime included on all sides.
 
         """;
@@ -69,17 +72,19 @@ internal static class BenchmarkPage
         return page.ToString();
     }
 
-    private static void AppendMachine(StringBuilder page, IReadOnlyList<ResultDocument> documents, IReadOnlyList<BenchRun> runs, CmdletRates? cmdlets)
+    private static void AppendMachine(
+        StringBuilder page, IReadOnlyList<ResultDocument> documents, IReadOnlyList<BenchRun> runs, CmdletRates? cmdlets)
     {
         page.Append("\n## Where and with what\n\n");
         foreach (var machine in documents.Select(d => d.Machine).Distinct())
         {
             page.Append(CultureInfo.InvariantCulture,
-                $"- {machine.Processor}, {machine.Cores} cores, {machine.MemoryBytes / (double)(1 << 30):F0} GiB of memory, {machine.System}, ");
-            page.Append(CultureInfo.InvariantCulture, $"kernel {machine.Kernel}, {machine.FileSystem}, {machine.Runtime}\n");
+                $"- {machine.Processor}, {machine.Cores} cores, {machine.MemoryBytes / (double)(1 << 30):F0} GiB of memory, ");
+            page.Append(CultureInfo.InvariantCulture, $"{machine.System}, kernel {machine.Kernel}, {machine.FileSystem}, {machine.Runtime}\n");
         }
 
-        page.Append(CultureInfo.InvariantCulture, $"- measured {documents.Min(d => d.Time):yyyy-MM-dd} to {documents.Max(d => d.Time):yyyy-MM-dd}\n");
+        page.Append(
+            CultureInfo.InvariantCulture, $"- measured {documents.Min(d => d.Time):yyyy-MM-dd} to {documents.Max(d => d.Time):yyyy-MM-dd}\n");
         var rows = runs.SelectMany(r => r.Results).ToList();
         foreach (var engine in rows.Where(r => r.Version.Length > 0).GroupBy(r => r.Engine))
             page.Append(CultureInfo.InvariantCulture, $"- {engine.Key} {string.Join(", ", engine.Select(r => r.Version).Distinct())}\n");
@@ -88,9 +93,9 @@ internal static class BenchmarkPage
         if (cmdlets is not null) page.Append(CultureInfo.InvariantCulture, $"- PowerShell {cmdlets.PowerShell}\n");
         page.Append("""
 
-            Run it again: `pwsh ./build.ps1 -Task Bench` measures all of it (hours), `pwsh ./build.ps1 -Task Bench -Quick` the same with few entries
-            (minutes; it shows that it works, not how fast). One run alone: `dotnet run -c Release --project bench/Hestia.Bench -- run` and the
-            options that stand with it below.
+            Run it again: `pwsh ./build.ps1 -Task Bench` measures all of it (hours), `pwsh ./build.ps1 -Task Bench -Quick` the same with few
+            entries (minutes; it shows that it works, not how fast). One run alone: `dotnet run -c Release --project bench/Hestia.Bench -- run`
+            and the options that stand with it below.
 
 
             """);
@@ -104,6 +109,7 @@ internal static class BenchmarkPage
         page.Append(CultureInfo.InvariantCulture, $"medians of {cmdlets.Rounds} alternating rounds (`bench/Measure-PowerShell.ps1`).\n\n");
         page.Append("| | per second | empty cmdlet | ratio |\n|---|---:|---:|---:|\n");
         foreach (var rate in cmdlets.Rates)
-            page.Append(CultureInfo.InvariantCulture, $"| {rate.Name} | {rate.PerSecond:N0} | {rate.EmptyPerSecond:N0} | {rate.Ratio:F2} |\n");
+            page.Append(
+                CultureInfo.InvariantCulture, $"| {rate.Name} | {rate.PerSecond:N0} | {rate.EmptyPerSecond:N0} | {rate.Ratio:F2} |\n");
     }
 }

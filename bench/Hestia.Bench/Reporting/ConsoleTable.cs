@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Hestia.Bench.Reporting;
 
 /// <summary>Rows as they come, and medians at the end.</summary>
@@ -45,7 +47,7 @@ internal static class ConsoleTable
             ("backupAmplification", "backup amp", "F2"), ("bytesPerSecond", "bytes/s", "N0"),
         ])
         {
-            if (facts.TryGetValue(name, out var value)) text += $"  {label} {value.ToString(format, System.Globalization.CultureInfo.InvariantCulture)}";
+            if (facts.TryGetValue(name, out var value)) text += $"  {label} {value.ToString(format, CultureInfo.InvariantCulture)}";
         }
 
         if (facts.TryGetValue("settledDiskBytes", out var settled)) text += $"  settled {settled / (1 << 20):F0} MiB";

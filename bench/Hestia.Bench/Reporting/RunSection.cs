@@ -33,7 +33,8 @@ internal static class RunSection
         var rounds = run.Summary.Count == 0 ? 0 : run.Summary.Max(s => s.Rounds);
         page.Append(CultureInfo.InvariantCulture,
             $"Cache {run.Arguments.CacheBytes / MiB:N0} MiB, {rounds} rounds.");
-        if (run.Arguments.Seconds > 0) page.Append(CultureInfo.InvariantCulture, $" A row ends after {run.Arguments.Seconds:N0} s even if not done.");
+        if (run.Arguments.Seconds > 0)
+            page.Append(CultureInfo.InvariantCulture, $" A row ends after {run.Arguments.Seconds:N0} s even if not done.");
         page.Append("\n\n");
         foreach (var failure in run.Results.Where(r => r.Failure is not null))
             page.Append(CultureInfo.InvariantCulture, $"Round {failure.Round} of {failure.Engine} failed: {failure.Failure}.\n\n");
@@ -50,7 +51,8 @@ internal static class RunSection
         ? amplification
         : row.MedianPerSecond;
 
-    private static string Title(BenchRun run) => string.Create(CultureInfo.InvariantCulture, $"{run.Title}, {run.Arguments.Entries:N0} entries");
+    private static string Title(BenchRun run) =>
+        string.Create(CultureInfo.InvariantCulture, $"{run.Title}, {run.Arguments.Entries:N0} entries");
 
     private static bool IsAmplification(BenchSummary row) => row.Facts.ContainsKey("backupAmplification");
 
@@ -138,7 +140,8 @@ internal static class RunSection
         return row.Workload == "open"
             ? string.Create(CultureInfo.InvariantCulture,
                 $"{1e3 / row.MedianPerSecond:F2} ms ({1e3 / row.HighestPerSecond:F2} to {1e3 / row.LowestPerSecond:F2})")
-            : string.Create(CultureInfo.InvariantCulture, $"{row.MedianPerSecond:N0} ({row.LowestPerSecond:N0} to {row.HighestPerSecond:N0})");
+            : string.Create(
+                CultureInfo.InvariantCulture, $"{row.MedianPerSecond:N0} ({row.LowestPerSecond:N0} to {row.HighestPerSecond:N0})");
     }
 
     private static void AppendDetails(StringBuilder page, BenchRun run)
@@ -153,7 +156,8 @@ internal static class RunSection
             {
                 page.Append(CultureInfo.InvariantCulture,
                     $"| {Label(key)} | {row.Engine} | {row.P50Microseconds:F1} | {row.P99Microseconds:F1} | {row.P999Microseconds:F1} | ");
-                page.Append(CultureInfo.InvariantCulture, $"{row.MaxMicroseconds:F0} | {row.PeakRssBytes / MiB:N0} | {row.DiskBytes / MiB:N1} |");
+                page.Append(
+                    CultureInfo.InvariantCulture, $"{row.MaxMicroseconds:F0} | {row.PeakRssBytes / MiB:N0} | {row.DiskBytes / MiB:N1} |");
                 foreach (var column in columns)
                 {
                     page.Append(row.Facts.TryGetValue(column.Fact, out var value)

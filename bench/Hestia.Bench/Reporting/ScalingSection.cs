@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Hestia.Bench.Reporting;
 
-/// <summary>What becomes of each rate as the index grows: the runs that differ in nothing but the number of entries, side by side.</summary>
+/// <summary>Each rate as the index grows: the runs that differ in nothing but the number of entries, side by side.</summary>
 internal static class ScalingSection
 {
     private const string Async = "Async";
@@ -17,9 +17,11 @@ internal static class ScalingSection
         var smallest = family[0];
         page.Append("## As the index grows\n\n");
         page.Append("Each rate as a share of the same engine's rate in the smallest index; peak memory of the load and of all rows.\n\n");
-        page.Append("| | engine |").AppendJoin('|', family.Select(r => $" {r.Arguments.Entries.ToString("N0", CultureInfo.InvariantCulture)} "));
+        page.Append("| | engine |")
+            .AppendJoin('|', family.Select(r => $" {r.Arguments.Entries.ToString("N0", CultureInfo.InvariantCulture)} "));
         page.Append("|\n|---|---|").Append(string.Concat(Enumerable.Repeat("---:|", family.Count))).Append('\n');
-        foreach (var key in smallest.Summary.Where(r => r.Engine == Engines[0] && r.Durability is null or Async).Select(r => r.Key).Distinct())
+        var rows = smallest.Summary.Where(r => r.Engine == Engines[0] && r.Durability is null or Async);
+        foreach (var key in rows.Select(r => r.Key).Distinct())
         {
             if (family.Count(r => Find(r, Engines[0], key) is not null) < 2) continue;
             foreach (var engine in Engines)
@@ -41,8 +43,8 @@ internal static class ScalingSection
             page.Append(CultureInfo.InvariantCulture, $"| peak MiB | {engine} |");
             foreach (var run in family)
             {
-                var rows = run.Summary.Where(r => r.Engine == engine).ToList();
-                page.Append(CultureInfo.InvariantCulture, $" {(rows.Count == 0 ? null : rows.Max(r => r.PeakRssBytes) >> 20):N0} |");
+                var all = run.Summary.Where(r => r.Engine == engine).ToList();
+                page.Append(CultureInfo.InvariantCulture, $" {(all.Count == 0 ? null : all.Max(r => r.PeakRssBytes) >> 20):N0} |");
             }
 
             page.Append('\n');
@@ -51,7 +53,7 @@ internal static class ScalingSection
         page.Append('\n');
     }
 
-    /// <summary>One run for each number of entries, all with the default keys, values and cache, the one with most rows where several have.</summary>
+    /// <summary>One run for each number of entries, with the same keys, values and cache; the one with most rows where several have.</summary>
     private static List<BenchRun> Family(IReadOnlyList<BenchRun> runs) =>
     [
         .. runs

@@ -18,7 +18,7 @@ internal static class SvgBarChart
     private const int RowHeight = 22;
     private const int TitleHeight = 34;
 
-    /// <summary>Longer bars end here, so that one does not make all others too short to compare; the figure beside them is the full one.</summary>
+    /// <summary>Longer bars end here, so that one does not make all others too short; the figure beside them is the full one.</summary>
     private const double LongestBar = 8;
 
     public static string Make(string title, IReadOnlyList<Bar> bars)
@@ -47,7 +47,8 @@ internal static class SvgBarChart
 
         var one = LabelWidth + scale;
         svg.Append(CultureInfo.InvariantCulture,
-            $"<line x1=\"{one:F1}\" y1=\"{TitleHeight - 4}\" x2=\"{one:F1}\" y2=\"{height - 6}\" stroke=\"#222222\" stroke-dasharray=\"3 3\"/>\n");
+            $"<line x1=\"{one:F1}\" y1=\"{TitleHeight - 4}\" x2=\"{one:F1}\" y2=\"{height - 6}\" ");
+        svg.Append("stroke=\"#222222\" stroke-dasharray=\"3 3\"/>\n");
         return svg.Append("</svg>\n").ToString();
     }
 

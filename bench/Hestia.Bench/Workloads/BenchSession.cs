@@ -110,7 +110,12 @@ internal sealed class BenchSession : IDisposable
 
     /// <summary>Writes the row as one line of JSON; who started this process reads it.</summary>
     public void Emit(
-        string workload, Durability? durability, int threads, Measurement measured, IReadOnlyDictionary<string, double>? facts = null, long? disk = null)
+        string workload,
+        Durability? durability,
+        int threads,
+        Measurement measured,
+        IReadOnlyDictionary<string, double>? facts = null,
+        long? disk = null)
     {
         Write(Row(EngineName, workload, measured) with
         {

@@ -25,15 +25,15 @@ internal static class OpenWorkload
         for (var i = 0; i < Opens; i++)
         {
             session.Close();
-            var answered = 0.0;
             var measured = Measurement.Of(TimeSpan.MaxValue, 1, (_, run) =>
             {
                 session.Open(settings);
                 run.Count(1);
             });
             var began = Stopwatch.GetTimestamp();
-            if (session.Engine.Get(key, value) != session.Keys.ValueBytes) throw new InvalidOperationException("An entry is gone after the open.");
-            answered = Stopwatch.GetElapsedTime(began).TotalSeconds;
+            if (session.Engine.Get(key, value) != session.Keys.ValueBytes)
+                throw new InvalidOperationException("An entry is gone after the open.");
+            var answered = Stopwatch.GetElapsedTime(began).TotalSeconds;
             session.Emit("open", null, 1, measured, new Dictionary<string, double> { ["firstGetSeconds"] = answered });
         }
     }
