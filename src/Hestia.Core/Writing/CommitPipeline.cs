@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Memtable;
 using Hestia.Core.Reading;
@@ -30,6 +29,7 @@ internal sealed class CommitPipeline : IDisposable
     private readonly WriteRoom _room;
     private readonly Durability _durability;
     private readonly TimeSpan _groupDelay;
+    private readonly WorkScheduler _scheduler;
     private bool _leading;
     private ulong _last;
     private long _lastCommitTime;
@@ -42,6 +42,7 @@ internal sealed class CommitPipeline : IDisposable
         _room = room;
         _durability = context.Durability;
         _groupDelay = _durability == Durability.GroupSync ? context.GroupDelay : TimeSpan.Zero;
+        _scheduler = context.Options.Scheduler;
         _last = last.Value;
         _lastCommitTime = lastCommitTime;
     }
@@ -68,7 +69,7 @@ internal sealed class CommitPipeline : IDisposable
             else _queue.Enqueue(request);
         }
 
-        if (leads || request.WaitForTurn()) Lead(request);
+        if (leads || request.WaitForTurn(_scheduler)) Lead(request);
         var (result, error) = (request.Result, request.Error);
         request.Recycle();
         if (error is not null) throw Rethrowable(error);
@@ -92,7 +93,7 @@ internal sealed class CommitPipeline : IDisposable
             {
                 _context.Health.RequireWritable();
                 _room.Ensure(_lastCommitTime);
-                if (_groupDelay > TimeSpan.Zero) WaitForCompany();
+                if (_groupDelay > TimeSpan.Zero) _scheduler.Pause(_groupDelay); // for company
                 TakeFollowers(group);
                 first = WriteGroup(group);
             }
@@ -104,31 +105,22 @@ internal sealed class CommitPipeline : IDisposable
 
         // The next leader starts before the followers are woken: its write overlaps with their waking.
         var followers = group.Count > 1 ? group.ToArray() : [];
+        WriteRequest? next;
         lock (_gate)
         {
-            if (_queue.TryDequeue(out var next)) next.Lead();
-            else _leading = false;
+            if (!_queue.TryDequeue(out next)) _leading = false;
         }
 
+        next?.Lead(_scheduler);
         var lsn = first.Value;
         own.CompleteOwn(Advance(ref lsn, own, error), error);
-        for (var i = 1; i < followers.Length; i++) followers[i].Complete(Advance(ref lsn, followers[i], error), error);
+        for (var i = 1; i < followers.Length; i++) followers[i].Complete(Advance(ref lsn, followers[i], error), error, _scheduler);
 
         static Lsn Advance(ref ulong next, WriteRequest request, Exception? error)
         {
             if (error is not null || request.Batch is null) return Lsn.None;
             next += (ulong)request.Batch.Count;
             return new Lsn(next - 1);
-        }
-    }
-
-    private void WaitForCompany()
-    {
-        var until = Stopwatch.GetTimestamp() + (long)(_groupDelay.TotalSeconds * Stopwatch.Frequency);
-        while (Stopwatch.GetTimestamp() < until)
-        {
-            if (_groupDelay > TimeSpan.FromMilliseconds(2)) Thread.Sleep(1);
-            else Thread.SpinWait(20);
         }
     }
 

@@ -18,7 +18,7 @@ public sealed class IndexSimulationTests
         var count = one is not null ? 1 : int.Parse(Environment.GetEnvironmentVariable("HESTIA_SIMULATION_SEEDS") ?? DefaultSeeds.ToString());
         var all = Environment.GetEnvironmentVariable("HESTIA_SIMULATION_ALL") is not null; // count every failing seed
         var failures = new List<string>();
-        int crashes = 0, faults = 0;
+        int crashes = 0, faults = 0, grouped = 0, repairs = 0;
         Parallel.For(first, first + count, new ParallelOptions { MaxDegreeOfParallelism = 2 }, (seed, loop) =>
         {
             var simulation = new IndexSimulation(seed);
@@ -34,8 +34,10 @@ public sealed class IndexSimulationTests
 
             Interlocked.Add(ref crashes, simulation.Crashes);
             Interlocked.Add(ref faults, simulation.Faults);
+            Interlocked.Add(ref grouped, simulation.Grouped);
+            Interlocked.Add(ref repairs, simulation.Repairs);
         });
-        TestContext.Current.TestOutputHelper?.WriteLine($"{count} seeds, {crashes} crashes, {faults} planted faults");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{count} seeds, {crashes} crashes, {faults} planted faults, {grouped} writes in a group, {repairs} repairs");
         if (all) TestContext.Current.TestOutputHelper?.WriteLine($"{failures.Count} seeds failed");
         Assert.True(failures.Count == 0, string.Join("\n\n", failures));
         if (one is null && count >= 100) Assert.True(crashes > count && faults > count / 10, $"only {crashes} crashes and {faults} faults");
