@@ -213,7 +213,7 @@ internal sealed partial class IndexSimulation
 
     private void PlantFault()
     {
-        var call = (DiskCall)_random.Next((int)DiskCall.Open);
+        var call = _random.Next(4) == 0 ? DiskCall.Sync : (DiskCall)_random.Next((int)DiskCall.Open);
         var error = _random.Next(2) == 0 && call is DiskCall.Write or DiskCall.Create or DiskCall.Resize ? 28 : 5;
         var after = _random.Next(8);
         var times = _random.Next(1, 4);
