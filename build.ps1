@@ -260,7 +260,7 @@ function Invoke-Soak([int] $Minutes, [int] $Rounds) {
     $environment = @{ HESTIA_SOAK_MINUTES = $Minutes }
     if ($Rounds -gt 0) { $environment['HESTIA_CRASH_ROUNDS'] = $Rounds }
     # Tests that do not fit side by side begin when others have ended, and each may take the whole time.
-    $count = Invoke-UnitTest -Selection '-trait', 'Category=Soak' -Environment $environment `
+    $count = Invoke-UnitTest -Selection '-trait', 'Category=Soak', '-showLiveOutput' -Environment $environment `
         -Timeout ([timespan]::FromMinutes(2 * $Minutes + 30))
     if ($count.Passed + $count.Failed + $count.Skipped -eq 0) { Write-Information 'No test is of category Soak.' }
     Write-Total @($count)

@@ -1,11 +1,17 @@
+using System.Diagnostics;
+
 namespace Hestia.Core;
 
 /// <summary>
-/// Where background work runs: on threads of its own. The second half of the seam to the outside: tests put a scheduler here that runs
-/// work at moments it chooses, on the thread that waits for it, so that a run can be repeated.
+/// Where background work runs, and how threads wait for one another: on threads of its own, with the locks and events of the runtime. The second
+/// half of the seam to the outside: tests put a scheduler here that lets one thread run at a time and chooses which, so that a run can be
+/// repeated. Only waits that can last go through it: for an event, for time, and for the locks that are held across calls to the disk.
 /// </summary>
 internal class WorkScheduler
 {
+    /// <summary>Up to here a pause spins: sleeping takes longer than that.</summary>
+    private static readonly TimeSpan MaxSpin = TimeSpan.FromMilliseconds(2);
+
     public static WorkScheduler Threads { get; } = new();
 
     /// <summary>Runs the work once, soon.</summary>
@@ -17,6 +23,48 @@ internal class WorkScheduler
     /// <summary>Waits for a moment, or until the event is set.</summary>
     public virtual void Delay(TimeSpan time, ManualResetEventSlim until) => until.Wait(time);
 
+    /// <summary>Lets time pass, at least so much of it.</summary>
+    public virtual void Pause(TimeSpan time)
+    {
+        var until = Stopwatch.GetTimestamp() + (long)(time.TotalSeconds * Stopwatch.Frequency);
+        while (Stopwatch.GetTimestamp() < until)
+        {
+            if (time > MaxSpin) Thread.Sleep(1);
+            else Thread.SpinWait(20);
+        }
+    }
+
+    /// <summary>Lets other threads run until there is what is hoped for, for so long at most.</summary>
+    public virtual void PauseUntil(Func<bool> here, TimeSpan atMost)
+    {
+        var until = Stopwatch.GetTimestamp() + (long)(atMost.TotalSeconds * Stopwatch.Frequency);
+        while (!here() && Stopwatch.GetTimestamp() < until)
+        {
+            if (!Thread.Yield()) Thread.SpinWait(20);
+        }
+    }
+
+    /// <summary>Waits until another thread has set the event with <see cref="Wake"/>.</summary>
+    public virtual void Wait(ManualResetEventSlim until) => until.Wait();
+
+    /// <summary>Sets an event that a thread waits for, or soon will.</summary>
+    public virtual void Wake(ManualResetEventSlim waiting) => waiting.Set();
+
     /// <summary>Runs work now and then until it is disposed.</summary>
     public virtual IDisposable? Repeat(TimeSpan period, Action work) => new Timer(_ => work(), null, period, period);
+
+    /// <summary>Takes a lock that is held across calls to the disk, until what this returns is disposed. Shorter ones are taken with <c>lock</c>.</summary>
+    public HeldGate Hold(object gate)
+    {
+        Enter(gate);
+        return new HeldGate(gate);
+    }
+
+    protected virtual void Enter(object gate) => Monitor.Enter(gate);
+
+    /// <summary>A lock taken with <see cref="Hold"/>.</summary>
+    public readonly struct HeldGate(object gate) : IDisposable
+    {
+        public void Dispose() => Monitor.Exit(gate);
+    }
 }

@@ -60,7 +60,7 @@ internal sealed class Compactor
     {
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
         long rewritten = 0;
-        lock (_jobGate)
+        using (_context.Options.Scheduler.Hold(_jobGate))
         {
             for (var level = 0; level < ManifestFormat.Levels - 1; level++)
             {
@@ -134,7 +134,7 @@ internal sealed class Compactor
         if (_context.Health.State != IndexState.Ready) return false;
         try
         {
-            lock (_jobGate)
+            using (_context.Options.Scheduler.Hold(_jobGate))
             {
                 var view = _live.AcquireSegments();
                 try

@@ -45,7 +45,7 @@ internal sealed class RetiredFiles
     /// <summary>A manifest of an earlier session, still on disk; call oldest first, before anything else.</summary>
     public void AddOld(ManifestDocument document, ManifestFile file, DateTimeOffset retiredAt)
     {
-        lock (_gate)
+        using (Hold())
         {
             Name(document, +1);
             _old.AddLast(new Old(document, file, retiredAt));
@@ -55,13 +55,13 @@ internal sealed class RetiredFiles
     /// <summary>A segment file found on disk at open.</summary>
     public void AddSegmentFile(SegmentId id, long size)
     {
-        lock (_gate) _onDisk[id] = size;
+        using (Hold()) _onDisk[id] = size;
     }
 
     /// <summary>A log file that takes no more records.</summary>
     public void AddLog(string path, Lsn lastLsn, long size)
     {
-        lock (_gate)
+        using (Hold())
         {
             _logs.Add(new LogFile(path, lastLsn, size));
             _logs.Sort(static (a, b) => a.LastLsn.CompareTo(b.LastLsn));
@@ -73,7 +73,7 @@ internal sealed class RetiredFiles
     {
         get
         {
-            lock (_gate)
+            using (Hold())
             {
                 long bytes = 0;
                 foreach (var log in _logs) bytes += log.Size;
@@ -85,7 +85,7 @@ internal sealed class RetiredFiles
     /// <summary>A writer is about to publish a segment of this name; it stays until <see cref="Withdraw"/>.</summary>
     public void Announce(SegmentId id, long size)
     {
-        lock (_gate)
+        using (Hold())
         {
             _announced[id] = _announced.GetValueOrDefault(id) + 1;
             _onDisk[id] = size;
@@ -95,7 +95,7 @@ internal sealed class RetiredFiles
     /// <summary>The manifest that names the segment is durable, or the work was given up.</summary>
     public void Withdraw(IEnumerable<SegmentId> ids)
     {
-        lock (_gate)
+        using (Hold())
         {
             foreach (var id in ids)
             {
@@ -108,7 +108,7 @@ internal sealed class RetiredFiles
 
     public void ManifestChanged(ManifestDocument before, ManifestDocument after, ManifestFile file)
     {
-        lock (_gate)
+        using (Hold())
         {
             Name(after, +1);
             _old.AddLast(new Old(before, _liveFile, _context.Files.Clock.GetUtcNow()));
@@ -124,7 +124,7 @@ internal sealed class RetiredFiles
     {
         // A failed index does not know which of its manifests will be found at the next open, so it deletes nothing.
         if (_context.Health.Cause is not null) return;
-        lock (_gate)
+        using (Hold())
         {
             var budget = _context.Options.RetiredBytes ?? Math.Max(MinBudget, _live.SegmentBytes / 4);
             var now = _context.Files.Clock.GetUtcNow();
@@ -144,6 +144,8 @@ internal sealed class RetiredFiles
             Volatile.Write(ref _retiredBytes, CountRetired());
         }
     }
+
+    private WorkScheduler.HeldGate Hold() => _context.Options.Scheduler.Hold(_gate);
 
     private void DropSegments()
     {

@@ -149,7 +149,7 @@ internal sealed class LiveSet : IDisposable
     {
         ManifestDocument before, after;
         ManifestFile file;
-        lock (_manifestGate)
+        using (_context.Options.Scheduler.Hold(_manifestGate))
         {
             before = _manifest;
             var (checkpoint, commitTime) = edit.Flushed is { } flushed

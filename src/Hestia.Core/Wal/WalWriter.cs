@@ -19,18 +19,20 @@ internal sealed class WalWriter : IDisposable
     private readonly StorageFile _file;
     private readonly long _step; // 0: the file grows with each append
     private readonly object _syncGate = new();
+    private readonly WorkScheduler _scheduler;
     private long _appendOffset = WalFormat.FileHeaderBytes;
     private long _syncedOffset = WalFormat.FileHeaderBytes;
     private long _allocated;
     private long _syncs;
     private volatile Exception? _failure;
 
-    private WalWriter(StorageFile file, string path, WalFileHeader header, long allocated, long preallocateBytes)
+    private WalWriter(StorageFile file, string path, WalFileHeader header, long allocated, long preallocateBytes, WorkScheduler? scheduler)
     {
         _file = file;
         Path = path;
         Header = header;
         Seed = header.Seed;
+        _scheduler = scheduler ?? WorkScheduler.Threads;
         _allocated = allocated;
         _step = preallocateBytes <= 0 ? 0 : Math.Clamp(preallocateBytes, MinStepBytes, MaxStepBytes);
     }
@@ -65,7 +67,8 @@ internal sealed class WalWriter : IDisposable
     public long Syncs => Volatile.Read(ref _syncs);
 
     /// <summary>Creates the file under its final name, durable when this returns; on failure nothing is left.</summary>
-    public static WalWriter Create(FileSystem files, string walDirectory, WalFileHeader header, long preallocateBytes)
+    public static WalWriter Create(
+        FileSystem files, string walDirectory, WalFileHeader header, long preallocateBytes, WorkScheduler? scheduler = null)
     {
         var path = System.IO.Path.Combine(walDirectory, WalFormat.FileName(header.FirstLsn));
         StorageFile? file = null;
@@ -78,7 +81,7 @@ internal sealed class WalWriter : IDisposable
             WriteHeader(file, header);
             file.Sync();
             files.SyncDirectory(walDirectory);
-            return new WalWriter(file, path, header, length, preallocateBytes);
+            return new WalWriter(file, path, header, length, preallocateBytes, scheduler);
         }
         catch
         {
@@ -89,7 +92,7 @@ internal sealed class WalWriter : IDisposable
     }
 
     /// <summary>Gives a prepared file its header and name, durable when this returns; on failure nothing is left of it.</summary>
-    public static WalWriter Activate(FileSystem files, WalPreparedFile prepared, WalFileHeader header)
+    public static WalWriter Activate(FileSystem files, WalPreparedFile prepared, WalFileHeader header, WorkScheduler? scheduler = null)
     {
         var path = System.IO.Path.Combine(prepared.Directory, WalFormat.FileName(header.FirstLsn));
         // Renaming replaces, and nothing may ever replace a log file.
@@ -103,7 +106,7 @@ internal sealed class WalWriter : IDisposable
             files.RenameFile(prepared.Path, path);
             current = path;
             files.SyncDirectory(prepared.Directory);
-            return new WalWriter(file, path, header, prepared.Length, prepared.Length);
+            return new WalWriter(file, path, header, prepared.Length, prepared.Length, scheduler);
         }
         catch
         {
@@ -147,7 +150,7 @@ internal sealed class WalWriter : IDisposable
     /// </summary>
     public long SyncData()
     {
-        lock (_syncGate)
+        using (_scheduler.Hold(_syncGate))
         {
             ThrowIfFailed();
             var appended = AppendOffset;
@@ -174,7 +177,7 @@ internal sealed class WalWriter : IDisposable
     public void Seal()
     {
         SyncData();
-        lock (_syncGate)
+        using (_scheduler.Hold(_syncGate))
         {
             ThrowIfFailed();
             if (_allocated == _appendOffset) return;
@@ -257,7 +260,7 @@ internal sealed class WalWriter : IDisposable
     /// </summary>
     private void Wipe(long offset, Exception cause)
     {
-        lock (_syncGate)
+        using (_scheduler.Hold(_syncGate))
         {
             if (_failure is not null) return;
             try

@@ -19,6 +19,8 @@ internal sealed class CommitPipeline : IDisposable
     private const int MaxGroupBytes = 4 << 20;
     private const int MaxGroupWriters = 1024;
     private const int BuilderKeepBytes = 8 << 20;
+    private const int SyncTimeShare = 3;
+    private static readonly TimeSpan MaxGather = TimeSpan.FromMilliseconds(1);
 
     private readonly object _gate = new();
     private readonly Queue<WriteRequest> _queue = new();
@@ -30,7 +32,11 @@ internal sealed class CommitPipeline : IDisposable
     private readonly WriteRoom _room;
     private readonly Durability _durability;
     private readonly TimeSpan _groupDelay;
+    private readonly WorkScheduler _scheduler;
+    private readonly Func<bool> _companyIsHere;
     private bool _leading;
+    private int _company;
+    private TimeSpan _syncTime;
     private ulong _last;
     private long _lastCommitTime;
 
@@ -42,6 +48,11 @@ internal sealed class CommitPipeline : IDisposable
         _room = room;
         _durability = context.Durability;
         _groupDelay = _durability == Durability.GroupSync ? context.GroupDelay : TimeSpan.Zero;
+        _scheduler = context.Options.Scheduler;
+        _companyIsHere = () =>
+        {
+            lock (_gate) return _queue.Count + 1 >= _company;
+        };
         _last = last.Value;
         _lastCommitTime = lastCommitTime;
     }
@@ -68,7 +79,7 @@ internal sealed class CommitPipeline : IDisposable
             else _queue.Enqueue(request);
         }
 
-        if (leads || request.WaitForTurn()) Lead(request);
+        if (leads || request.WaitForTurn(_scheduler)) Lead(request);
         var (result, error) = (request.Result, request.Error);
         request.Recycle();
         if (error is not null) throw Rethrowable(error);
@@ -92,7 +103,7 @@ internal sealed class CommitPipeline : IDisposable
             {
                 _context.Health.RequireWritable();
                 _room.Ensure(_lastCommitTime);
-                if (_groupDelay > TimeSpan.Zero) WaitForCompany();
+                if (_durability == Durability.GroupSync) WaitForCompany();
                 TakeFollowers(group);
                 first = WriteGroup(group);
             }
@@ -102,14 +113,18 @@ internal sealed class CommitPipeline : IDisposable
             error = e;
         }
 
+        // Followers are woken before the next leader: those that write again at once are then in its group.
         var lsn = first.Value;
         own.CompleteOwn(Advance(ref lsn, own, error), error);
-        for (var i = 1; i < group.Count; i++) group[i].Complete(Advance(ref lsn, group[i], error), error);
+        for (var i = 1; i < group.Count; i++) group[i].Complete(Advance(ref lsn, group[i], error), error, _scheduler);
+        WriteRequest? next;
         lock (_gate)
         {
-            if (_queue.TryDequeue(out var next)) next.Lead();
-            else _leading = false;
+            _company = group.Count + _queue.Count;
+            if (!_queue.TryDequeue(out next)) _leading = false;
         }
+
+        next?.Lead(_scheduler);
 
         static Lsn Advance(ref ulong next, WriteRequest request, Exception? error)
         {
@@ -119,13 +134,20 @@ internal sealed class CommitPipeline : IDisposable
         }
     }
 
+    /// <summary>
+    /// The delay that was asked for, or by itself a fraction of what a sync takes, for those who wrote a moment ago: without it writers fall into two halves,
+    /// one of which is being synced while the other waits. A lone writer never waits.
+    /// </summary>
     private void WaitForCompany()
     {
-        var until = Stopwatch.GetTimestamp() + (long)(_groupDelay.TotalSeconds * Stopwatch.Frequency);
-        while (Stopwatch.GetTimestamp() < until)
+        if (_groupDelay > TimeSpan.Zero)
         {
-            if (_groupDelay > TimeSpan.FromMilliseconds(2)) Thread.Sleep(1);
-            else Thread.SpinWait(20);
+            _scheduler.Pause(_groupDelay);
+        }
+        else if (_company > 1)
+        {
+            var atMost = _syncTime / SyncTimeShare;
+            _scheduler.PauseUntil(_companyIsHere, atMost < MaxGather ? atMost : MaxGather);
         }
     }
 
@@ -155,7 +177,12 @@ internal sealed class CommitPipeline : IDisposable
         else
         {
             last = AppendGroup(group, new Lsn(first), commitTime);
-            if (_durability != Durability.Async) _log.Sync(new Lsn(last));
+            if (_durability != Durability.Async)
+            {
+                var began = Stopwatch.GetTimestamp();
+                _log.Sync(new Lsn(last));
+                _syncTime = Stopwatch.GetElapsedTime(began);
+            }
         }
 
         Apply(group, first);

@@ -58,7 +58,7 @@ internal sealed class Flusher
         {
             lock (_progress) Monitor.PulseAll(_progress);
         });
-        while (_live.Checkpoint < lsn && _error is null && _context.Options.Scheduler.TryRunPending())
+        while (_live.Checkpoint < lsn && _error is null && _context.Health.Cause is null && _context.Options.Scheduler.TryRunPending())
         {
             // runs here where the scheduler says so
         }

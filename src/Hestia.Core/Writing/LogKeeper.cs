@@ -162,8 +162,8 @@ internal sealed class LogKeeper : IDisposable
             var prepared = Interlocked.Exchange(ref _prepared, null); // not there yet: made here and now
             Volatile.Write(ref _unsyncedSince, 0);
             return prepared is null
-                ? WalWriter.Create(_context.Files, _context.WalDirectory, header, _preallocateBytes)
-                : WalWriter.Activate(_context.Files, prepared, header);
+                ? WalWriter.Create(_context.Files, _context.WalDirectory, header, _preallocateBytes, _context.Options.Scheduler)
+                : WalWriter.Activate(_context.Files, prepared, header, _context.Options.Scheduler);
         }
         catch (Exception e) when (IOErrors.IsSyncFailure(e))
         {

@@ -51,30 +51,30 @@ internal sealed class WriteRequest
     }
 
     /// <summary>Waits until the request is done (false) or its thread has become the leader (true).</summary>
-    public bool WaitForTurn()
+    public bool WaitForTurn(WorkScheduler scheduler)
     {
         while (true)
         {
             var state = Volatile.Read(ref _state);
             if (state == Done) return false;
             if (state == Leading) return true;
-            _event.Wait();
+            scheduler.Wait(_event);
             _event.Reset();
         }
     }
 
-    public void Lead()
+    public void Lead(WorkScheduler scheduler)
     {
         Volatile.Write(ref _state, Leading);
-        _event.Set();
+        scheduler.Wake(_event);
     }
 
-    public void Complete(Lsn result, Exception? error)
+    public void Complete(Lsn result, Exception? error, WorkScheduler scheduler)
     {
         Result = result;
         Error = error;
         Volatile.Write(ref _state, Done);
-        _event.Set();
+        scheduler.Wake(_event);
     }
 
     /// <summary>As <see cref="Complete"/>, by the thread that owns the request itself.</summary>

@@ -2,11 +2,13 @@ using System.Globalization;
 using System.Text;
 using Hestia.Backup;
 using Hestia.Core;
+using Hestia.Core.Reading;
 
 namespace Hestia.Unit.Simulation;
 
 /// <summary>
-/// One seed: an index that is written to, backed up and restored on a simulated disk whose power fails at moments the seed chooses. Finished
+/// One seed: an index that is written to (by several writers at once too), flushed, compacted, closed and opened, backed up and restored, on a
+/// simulated disk whose power fails at moments the seed chooses, in one of the four durability modes. Finished
 /// backups are always listed, verify to the last byte and restore to exactly what the index held; the place restored to is always the old
 /// index, the new one, or put right by running a restore again.
 /// </summary>
@@ -20,12 +22,13 @@ internal sealed class BackupSimulation
     private readonly Random _random;
     private readonly SimulatedDisk _disk;
     private readonly StringBuilder _trace = new();
-    private readonly SortedDictionary<string, string> _model = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, SortedDictionary<string, string>> _backups = [];
-    private readonly Dictionary<ulong, SortedDictionary<string, string>> _states = [];
+    private readonly Durability _durability;
+    private readonly WriteHistory _history = new();
+    private readonly Dictionary<string, SortedDictionary<string, ModelEntry>> _backups = [];
     private SimulatedScheduler _scheduler;
     private HestiaIndex? _index;
-    private SortedDictionary<string, string>? _target;
+    private SortedDictionary<string, ModelEntry>? _target;
+    private ulong _promised;
     private int _written;
 
     public BackupSimulation(int seed)
@@ -33,6 +36,7 @@ internal sealed class BackupSimulation
         Seed = seed;
         _random = new Random(seed);
         _disk = new SimulatedDisk(_random.Next());
+        _durability = (Durability)_random.Next(4);
         _scheduler = new SimulatedScheduler(_random);
     }
 
@@ -41,6 +45,8 @@ internal sealed class BackupSimulation
     public string Trace => _trace.ToString();
 
     public int Crashes { get; private set; }
+
+    public int Grouped { get; private set; }
 
     public int Backups { get; private set; }
 
@@ -65,9 +71,8 @@ internal sealed class BackupSimulation
         var files = Files;
         files.CreateDirectory("/disk");
         files.SyncDirectory("/");
-        _index = HestiaIndex.Create(IndexPath, new IndexSettings { Durability = Durability.Sync, BlockBytes = 1024 }, Options());
+        _index = HestiaIndex.Create(IndexPath, new IndexSettings { Durability = _durability, BlockBytes = 1024 }, Options());
         BackupRepository.Create(RepositoryPath, files).Dispose();
-        Remember();
         for (var step = 0; step < steps; step++)
         {
             _disk.Now += TimeSpan.FromSeconds(1 + _random.Next(90));
@@ -90,14 +95,17 @@ internal sealed class BackupSimulation
 
     private void Step()
     {
-        switch (_random.Next(10))
+        switch (_random.Next(16))
         {
             case < 4: Write(); break;
-            case 4: _scheduler.TryRunPending(); break;
-            case 5: _index!.Compact(); break;
-            case 6: Backup(); break;
-            case 7: Restore(); break;
-            case 8: _disk.CrashAt = _disk.Calls + _random.Next(60); break;
+            case < 7: WriteTogether(); break;
+            case 7: _scheduler.TryRunPending(); break;
+            case 8: _index!.Compact(); break;
+            case 9: Promise(_index!.Flush().Checkpoint.Value); break;
+            case 10: Reopen(); break;
+            case 11: Backup(); break;
+            case 12: Restore(); break;
+            case < 15: _disk.CrashAt = _disk.Calls + _random.Next(60); break;
             default: CheckRepository(); break;
         }
     }
@@ -106,27 +114,84 @@ internal sealed class BackupSimulation
     {
         for (var i = _random.Next(1, 40); i > 0; i--)
         {
-            var key = $"k{_random.Next(Keys):D3}";
-            var value = $"{++_written} {new string('v', _random.Next(400))}";
-            var delete = _random.Next(6) == 0;
-            var next = new SortedDictionary<string, string>(_model, StringComparer.Ordinal);
-            if (delete) next.Remove(key);
-            else next[key] = value;
+            using var batch = new WriteBatch();
             // Remembered before it is tried: a write cut off by the crash may be there.
-            _states[_index!.LastLsn.Value + 1] = next;
-            if (delete) _index.Delete(Encoding.UTF8.GetBytes(key));
-            else _index.Put(Encoding.UTF8.GetBytes(key), Encoding.UTF8.GetBytes(value));
-            Become(next);
+            var record = new WrittenBatch(_index!.LastLsn.Value + 1, Next(batch));
+            _history.ForgetFrom(record.First);
+            _history.Add(record);
+            var lsn = _index.Write(batch).Value;
+            if (lsn != record.Last) throw Wrong($"a write got LSN {lsn} instead of {record.Last}");
+            Acknowledged(lsn);
         }
+    }
+
+    /// <summary>Several writers at once, often with a backup in the middle of them: it is exact at some LSN.</summary>
+    private void WriteTogether()
+    {
+        BackupResult? taken = null;
+        var appends = 0;
+        var writers = new WritersAtOnce(_index!, _disk, _scheduler, _random)
+        {
+            Acknowledged = Acknowledged,
+            Observer = (call, path) => appends += call == DiskCall.Write && path.EndsWith(".wal", StringComparison.Ordinal) ? 1 : 0,
+        };
+        var before = _index!.LastLsn.Value;
+        for (var i = _random.Next(2, 6); i > 0; i--) writers.AddWriter($"writer {i}", _random.Next(1, 12), Next);
+        if (_random.Next(2) == 0) writers.AddBackgroundWork(_random.Next(1, 5));
+        if (_random.Next(4) == 0) writers.Add("flush", () => Promise(_index.Flush().Checkpoint.Value));
+        if (_random.Next(2) == 0)
+        {
+            writers.Add("backup", () =>
+            {
+                using var repository = BackupRepository.Open(RepositoryPath, Files);
+                taken = repository.Backup(_index, new BackupOptions { Parallelism = 1 });
+            });
+        }
+
+        if (writers.Run(_history) is { } wrong) throw Wrong(wrong);
+        if (_durability != Durability.Off) Grouped += Math.Max(0, _history.CountAfter(before) - appends);
+        Say($"several wrote up to {_history.Last}, {_history.DoubtfulCount} in doubt");
+        if (taken is not null) Finished(taken);
+        if (writers.Errors.Count > 0 && !_disk.IsOff) throw Wrong($"refused with {writers.Errors[0]}");
+    }
+
+    private List<Change> Next(WriteBatch batch)
+    {
+        var changes = new List<Change>();
+        for (var i = _random.Next(4) == 0 ? _random.Next(2, 9) : 1; i > 0; i--)
+        {
+            var key = $"k{_random.Next(Keys):D3}";
+            var value = _random.Next(6) == 0 ? null : Encoding.UTF8.GetBytes($"{++_written} {new string('v', _random.Next(400))}");
+            changes.Add(new Change(key, value));
+            if (value is null) batch.Delete(Encoding.UTF8.GetBytes(key));
+            else batch.Put(Encoding.UTF8.GetBytes(key), value);
+        }
+
+        return changes;
     }
 
     private void Backup()
     {
         using var repository = BackupRepository.Open(RepositoryPath, Files);
-        var result = repository.Backup(_index!, new BackupOptions { Parallelism = 1 });
+        Finished(repository.Backup(_index!, new BackupOptions { Parallelism = 1 }));
+    }
+
+    private void Finished(BackupResult result)
+    {
         Backups++;
-        _backups[result.BackupId] = _states[result.Lsn.Value];
+        _backups[result.BackupId] = StateAt(result.Lsn.Value);
+        Promise(result.Lsn.Value); // a backup flushes first
         Say($"backup {result.BackupId} at {result.Lsn}");
+    }
+
+    private void Reopen()
+    {
+        var last = _index!.LastLsn.Value;
+        _index.Close();
+        Promise(last);
+        _scheduler = new SimulatedScheduler(_random);
+        _index = HestiaIndex.Open(IndexPath, Options());
+        Say($"closed and opened at {last}");
     }
 
     private void Restore()
@@ -150,8 +215,11 @@ internal sealed class BackupSimulation
         Say("power loss");
         _scheduler = new SimulatedScheduler(_random);
         _index = HestiaIndex.Open(IndexPath, Options());
-        if (!_states.TryGetValue(_index.LastLsn.Value, out var state)) throw Wrong($"the index came back at {_index.LastLsn}, which never was");
-        Become(state);
+        var last = _index.LastLsn.Value;
+        if (last < _promised) throw Wrong($"{last} is the last write, but {_promised} had been promised");
+        if (_history.CameBack(last, () => Content(_index)) is { } wrong) throw Wrong(wrong);
+        if (!WriteHistory.Same(StateAt(last), Content(_index))) throw Wrong($"the index came back at {last} with what it did not hold there");
+        _promised = last;
         CheckRepository();
         AfterInterruptedRestore();
     }
@@ -159,7 +227,7 @@ internal sealed class BackupSimulation
     /// <summary>The target is what it was, or one of the backups whole; and a restore run again succeeds whatever the last one left.</summary>
     private void AfterInterruptedRestore()
     {
-        if (Files.FileExists(TargetPath + "/index.json")) CheckTarget([.. _backups.Values, .. _target is null ? [] : (SortedDictionary<string, string>[])[_target]]);
+        if (Files.FileExists(TargetPath + "/index.json")) CheckTarget([.. _backups.Values, .. _target is null ? [] : (SortedDictionary<string, ModelEntry>[])[_target]]);
         if (_backups.Count > 0 && _random.Next(2) == 0) Restore();
     }
 
@@ -174,26 +242,43 @@ internal sealed class BackupSimulation
             var verified = repository.Verify(backup.BackupId, new VerifyOptions { Deep = true, Parallelism = 1 });
             if (!verified.Healthy) throw Wrong($"backup {backup.BackupId} does not verify: {string.Join("; ", verified.Findings)}");
             // One that was published just before the crash and never reported counts from now on.
-            _backups.TryAdd(backup.BackupId, _states[backup.Lsn.Value]);
+            if (!_backups.ContainsKey(backup.BackupId)) _backups[backup.BackupId] = StateAt(backup.Lsn.Value);
         }
     }
 
-    private void CheckTarget(IReadOnlyCollection<SortedDictionary<string, string>> allowed)
+    private void CheckTarget(IReadOnlyCollection<SortedDictionary<string, ModelEntry>> allowed)
     {
         using var target = HestiaIndex.Open(TargetPath, Options() with { ReadOnly = true, Scheduler = new SimulatedScheduler(_random) });
-        var shown = new List<KeyValuePair<string, string>>();
-        using (var cursor = target.Scan())
-            while (cursor.MoveNext()) shown.Add(new(Encoding.UTF8.GetString(cursor.Key), Encoding.UTF8.GetString(cursor.Value)));
-        if (!allowed.Any(state => state.SequenceEqual(shown))) throw Wrong("the restored index holds what no backup held");
+        var shown = Content(target);
+        if (!allowed.Any(state => WriteHistory.Same(state, shown))) throw Wrong("the restored index holds what no backup held");
     }
 
-    private void Remember() => _states[_index!.LastLsn.Value] = new SortedDictionary<string, string>(_model, StringComparer.Ordinal);
-
-    private void Become(SortedDictionary<string, string> state)
+    private static SortedDictionary<string, ModelEntry> Content(HestiaIndex index)
     {
-        _model.Clear();
-        foreach (var (key, value) in state) _model[key] = value;
+        var shown = new SortedDictionary<string, ModelEntry>(StringComparer.Ordinal);
+        using var cursor = index.Scan();
+        while (cursor.MoveNext()) shown.Add(Encoding.UTF8.GetString(cursor.Key), new ModelEntry(cursor.Value.ToArray(), cursor.Lsn.Value));
+        return shown;
     }
+
+    private SortedDictionary<string, ModelEntry> StateAt(ulong lsn)
+    {
+        try
+        {
+            return WriteHistory.Copy(_history.ModelAt(lsn));
+        }
+        catch (InvalidOperationException e)
+        {
+            throw Wrong(e.Message);
+        }
+    }
+
+    private void Acknowledged(ulong lsn)
+    {
+        if (_durability is Durability.Sync or Durability.GroupSync) Promise(lsn);
+    }
+
+    private void Promise(ulong lsn) => _promised = Math.Max(_promised, lsn);
 
     private void Say(string what) => _trace.AppendLine(CultureInfo.InvariantCulture, $"{_disk.Calls}: {what}");
 

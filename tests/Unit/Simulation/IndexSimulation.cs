@@ -3,6 +3,7 @@ using System.Text;
 using Hestia.Core;
 using Hestia.Core.Consistency;
 using Hestia.Core.Reading;
+using Hestia.Core.Repair;
 
 namespace Hestia.Unit.Simulation;
 
@@ -11,7 +12,7 @@ namespace Hestia.Unit.Simulation;
 /// is held against a list of what was written: after each crash the index opens by itself and holds exactly the writes up to some point, batches
 /// whole, and that point is not before what the durability had promised.
 /// </summary>
-internal sealed class IndexSimulation
+internal sealed partial class IndexSimulation
 {
     private const string Path = "/disk/index";
 
@@ -27,8 +28,7 @@ internal sealed class IndexSimulation
     private readonly IndexOptions _options;
     private readonly StringBuilder _trace = new();
 
-    /// <summary>Batches in order of LSN; the last ones may be in doubt after a failure.</summary>
-    private readonly List<Batch> _history = [];
+    private readonly WriteHistory _history = new();
     private SimulatedScheduler _scheduler;
     private HestiaIndex? _index;
     private ulong _promised; // survives a power loss
@@ -57,6 +57,7 @@ internal sealed class IndexSimulation
             RetiredAge = TimeSpan.FromMinutes(_random.Next(3)),
             RetiredBytes = _random.Next(3) == 0 ? 0 : _random.Next(1 << 20),
             Durability = _durability,
+            GroupDelay = _random.Next(2) == 0 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(1),
         };
     }
 
@@ -69,6 +70,11 @@ internal sealed class IndexSimulation
 
     public int Faults { get; private set; }
 
+    /// <summary>Batches that another writer's append wrote along with its own.</summary>
+    public int Grouped { get; private set; }
+
+    public int Repairs { get; private set; }
+
     public void Run(int steps)
     {
         var files = new SimulatedFileSystem(_disk);
@@ -80,8 +86,9 @@ internal sealed class IndexSimulation
         for (var step = 0; step < steps; step++)
         {
             _disk.Now += TimeSpan.FromSeconds(_random.Next(20));
-            if (_index is null) Reopen();
-            else Step();
+            if (_index is not null) Step();
+            else if (_random.Next(5) == 0) Repair();
+            else Reopen();
         }
 
         if (_index is null) Reopen();
@@ -99,7 +106,8 @@ internal sealed class IndexSimulation
         {
             switch (_random.Next(100))
             {
-                case < 55: WriteOne(); break;
+                case < 45: WriteOne(); break;
+                case < 55: WriteTogether(); break;
                 case < 62: WriteMany(); break;
                 case < 70: _scheduler.TryRunPending(); break;
                 case < 75: Guarded("flush", () => Promise(_index!.Flush().Checkpoint.Value)); break;
@@ -121,108 +129,6 @@ internal sealed class IndexSimulation
 
         // Background work that ran into the crash keeps it to itself; the disk tells.
         if (_disk.IsOff) Crash(power: true);
-    }
-
-    private void WriteOne()
-    {
-        using var batch = new WriteBatch();
-        var count = _random.Next(6) == 0 ? _random.Next(2, 40) : 1;
-        var operations = new List<(string, byte[]?)>();
-        for (var i = 0; i < count; i++) operations.Add(RandomOperation(batch));
-        var first = _index!.LastLsn.Value + 1;
-        var record = new Batch(first, operations);
-        Commit(record, () => _index.Write(batch).Value);
-    }
-
-    /// <summary>Enough at once to fill memtables.</summary>
-    private void WriteMany()
-    {
-        for (var i = 0; i < 30 && _index is not null && !_failed; i++)
-        {
-            using var batch = new WriteBatch();
-            var operations = new List<(string, byte[]?)>();
-            for (var j = 0; j < 10; j++) operations.Add(RandomOperation(batch));
-            Commit(new Batch(_index.LastLsn.Value + 1, operations), () => _index.Write(batch).Value);
-        }
-    }
-
-    private (string, byte[]?) RandomOperation(WriteBatch batch)
-    {
-        var key = $"k{_random.Next(_keys):D3}";
-        if (_random.Next(5) == 0)
-        {
-            batch.Delete(Encoding.UTF8.GetBytes(key));
-            return (key, null);
-        }
-
-        if (_repetitive)
-        {
-            var one = Encoding.UTF8.GetBytes($"{key} {_random.Next(2)} {new string('x', 200)}");
-            batch.Put(Encoding.UTF8.GetBytes(key), one);
-            return (key, one);
-        }
-
-        var value = new byte[_random.Next(200) == 0 ? _random.Next(32 << 10, 50 << 10) : _random.Next(300)];
-        _random.NextBytes(value);
-        batch.Put(Encoding.UTF8.GetBytes(key), value);
-        return (key, value);
-    }
-
-    private void Commit(Batch record, Func<ulong> write)
-    {
-        if (_index!.State == IndexState.Failed) _failed = true; // in the background
-        if (_failed)
-        {
-            // What failed stays in doubt; what comes after it must be refused.
-            try
-            {
-                write();
-            }
-            catch (HestiaException e) when (e.Code == HestiaErrorCode.IndexFailed)
-            {
-                return;
-            }
-
-            throw Wrong("a failed index took a write");
-        }
-
-        _history.RemoveAll(b => b.First >= record.First); // refused ones whose numbers are handed out again
-        var before = ModelAt(record.First - 1);
-        _history.Add(record);
-        try
-        {
-            ulong lsn;
-            _disk.Observer = (call, path) => LookOn(call, path, record, before);
-            try
-            {
-                lsn = write();
-            }
-            finally
-            {
-                _disk.Observer = InterleaveWork;
-            }
-
-            if (lsn != record.Last) throw Wrong($"a write got LSN {lsn} instead of {record.Last}");
-            if (_durability is Durability.Sync or Durability.GroupSync) Promise(lsn);
-        }
-        catch (HestiaException e)
-        {
-            Say($"write {record.First} refused: {e.Code}");
-            NoteFailure(e);
-            // A refused write is not there, unless a sync failed: then nobody can know before the next open.
-            if (!_failed) _history.Remove(record);
-        }
-    }
-
-    /// <summary>A reader in the middle of a write: in Sync and GroupSync it must not see what is not durable yet.</summary>
-    private void LookOn(DiskCall call, string path, Batch record, SortedDictionary<string, byte[]> before)
-    {
-        InterleaveWork(call, path);
-        if (call != DiskCall.Sync || _durability is not (Durability.Sync or Durability.GroupSync) || !path.EndsWith(".wal", StringComparison.Ordinal)) return;
-        if (_index!.LastLsn.Value >= record.First) throw Wrong($"{_index.LastLsn} is shown while {record.First} to {record.Last} is being synced");
-        var key = record.Operations[^1].Key;
-        var seen = Tolerant(() => _index.Get(Encoding.UTF8.GetBytes(key)), out var failed);
-        if (!failed && !Same(before.GetValueOrDefault(key), seen)) throw Wrong($"'{key}' shows a write that is being synced");
     }
 
     /// <summary>Between a compaction's output and its manifest other work may come: a flush, and with it the deletion of retired files.</summary>
@@ -250,8 +156,7 @@ internal sealed class IndexSimulation
             var key = $"k{_random.Next(_keys):D3}";
             var actual = Tolerant(() => _index.Get(Encoding.UTF8.GetBytes(key)), out var failed);
             if (failed) return;
-            model.TryGetValue(key, out var expected);
-            if (!Same(expected, actual)) throw Wrong($"'{key}' reads wrong at {_index.LastLsn}");
+            if (!Same(ValueIn(model, key), actual)) throw Wrong($"'{key}' reads wrong at {_index.LastLsn}");
         }
     }
 
@@ -308,7 +213,7 @@ internal sealed class IndexSimulation
 
     private void PlantFault()
     {
-        var call = (DiskCall)_random.Next((int)DiskCall.Open);
+        var call = _random.Next(4) == 0 ? DiskCall.Sync : (DiskCall)_random.Next((int)DiskCall.Open);
         var error = _random.Next(2) == 0 && call is DiskCall.Write or DiskCall.Create or DiskCall.Resize ? 28 : 5;
         var after = _random.Next(8);
         var times = _random.Next(1, 4);
@@ -321,6 +226,40 @@ internal sealed class IndexSimulation
             var cause = (IOException)Hestia.Core.IO.IOErrors.FromErrno(error, $"planted on {made} of {path}");
             return made == DiskCall.SyncDirectory ? new Hestia.Core.IO.SyncFailedException(cause.Message, cause) : cause;
         };
+    }
+
+    /// <summary>
+    /// A repair of an index that is closed or crashed, not damaged: it keeps all that opening would have recovered, and may be cut off by
+    /// the next power loss.
+    /// </summary>
+    private void Repair()
+    {
+        _disk.Fault = null;
+        if (_random.Next(2) == 0) _disk.CrashAt = _disk.Calls + _random.Next(12);
+        try
+        {
+            var files = new SimulatedFileSystem(_disk);
+            var before = IndexChecker.Check(files, Path).LastLsn.Value;
+            var report = IndexRepairer.Repair(files, Path);
+            Repairs++;
+            Say($"repaired at {report.LastLsn}{string.Concat(report.Actions.Select(a => " " + a.Code))}");
+            if (report.LastLsn.Value != before) throw Wrong($"repair ended at {report.LastLsn}, before it {before} was the last write");
+            if (report.Lost.Count > 0) throw Wrong($"repair of an honest crash lost something: {report.Lost[0].Message}");
+            _written = Math.Max(_written, before);
+            if (_disk.CrashAt is null) CheckClosed();
+        }
+        catch (PowerLossException)
+        {
+            Crash(power: true);
+        }
+        catch (HestiaException) when (_disk.IsOff)
+        {
+            Crash(power: true);
+        }
+        catch (HestiaException e)
+        {
+            throw Wrong($"repair of an honest crash refused: {e.Code}: {e.Message}");
+        }
     }
 
     private void Reopen()
@@ -351,8 +290,7 @@ internal sealed class IndexSimulation
         Say($"opened at {last}{string.Concat(_index.Recovery.Notices.Select(n => " " + n.Code))}");
         if (last < _written) throw Wrong($"{last} is the last write after a kill, but {_written} had been written");
         if (last < _promised) throw Wrong($"{last} is the last write, but {_promised} had been promised");
-        if (last > 0 && !_history.Exists(b => b.Last == last)) throw Wrong($"a part of a batch came back: the last write is {last}");
-        _history.RemoveAll(b => b.First > last);
+        if (_history.CameBack(last, () => Content(_index, default)) is { } wrong) throw Wrong(wrong);
         _promised = last; // recovery makes durable what it shows
         if (_disk.CrashAt is null) Verify();
     }
@@ -364,21 +302,9 @@ internal sealed class IndexSimulation
         var model = ModelAt(last);
         foreach (var reverse in (bool[])[false, true])
         {
-            var shown = new List<(string Key, byte[] Value)>();
-            var options = new ScanOptions { Reverse = reverse };
-            Tolerant(
-                () =>
-                {
-                    using var cursor = _index.Scan(options);
-                    while (cursor.MoveNext()) shown.Add((Encoding.UTF8.GetString(cursor.Key), cursor.Value.ToArray()));
-                    return null;
-                },
-                out var failed);
+            var shown = Tolerant(() => Content(_index, new ScanOptions { Reverse = reverse }), out var failed);
             if (failed) return;
-            var expected = reverse ? model.Reverse() : model;
-            if (!expected.Select(p => p.Key).SequenceEqual(shown.Select(p => p.Key))) throw Wrong($"the keys shown at {last} are not those written");
-            foreach (var (key, value) in shown)
-                if (!Same(model[key], value)) throw Wrong($"'{key}' shows a wrong value at {last}");
+            Compare(model, shown!, last);
         }
 
         if (_random.Next(4) == 0 && _disk.Fault is null && !_failed) CheckOpen();
@@ -411,7 +337,8 @@ internal sealed class IndexSimulation
     }
 
     /// <summary>A read may fail with a planted fault; it may not be wrong.</summary>
-    private byte[]? Tolerant(Func<byte[]?> read, out bool failed)
+    private static T? Tolerant<T>(Func<T?> read, out bool failed)
+        where T : class
     {
         failed = false;
         try
@@ -429,26 +356,62 @@ internal sealed class IndexSimulation
     {
         if (_disk.IsOff) throw new PowerLossException();
         if (_index!.State == IndexState.Failed) _failed = true;
+        Expected(e);
+    }
+
+    private void Expected(HestiaException e)
+    {
         // A disk that fails may make calls fail, with these names; anything else would be damage of our own making.
         if (e.Code is not (HestiaErrorCode.IoError or HestiaErrorCode.DiskFull or HestiaErrorCode.IndexFailed)) throw Wrong($"refused with {e}");
     }
 
     private void Promise(ulong lsn) => _promised = Math.Max(_promised, lsn);
 
-    private SortedDictionary<string, byte[]> ModelAt(ulong last)
+    private SortedDictionary<string, ModelEntry> ModelAt(ulong last)
     {
-        var model = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
-        foreach (var batch in _history)
+        try
         {
-            if (batch.First > last) break;
-            if (batch.Last > last) throw Wrong($"a part of the batch {batch.First} to {batch.Last} is shown at {last}");
-            foreach (var (key, value) in batch.Operations)
-                if (value is null) model.Remove(key);
-                else model[key] = value;
+            return _history.ModelAt(last);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw Wrong(e.Message);
+        }
+    }
+
+    private void Compare(SortedDictionary<string, ModelEntry> expected, SortedDictionary<string, ModelEntry> shown, ulong last)
+    {
+        if (!expected.Keys.SequenceEqual(shown.Keys)) throw Wrong($"the keys shown at {last} are not those written");
+        foreach (var (key, entry) in shown)
+            if (!expected[key].Equals(entry)) throw Wrong($"'{key}' shows a wrong value, or a value of another write, at {last}");
+    }
+
+    private static SortedDictionary<string, ModelEntry> Content(HestiaIndex index, ScanOptions options)
+    {
+        using var snapshot = index.CreateSnapshot();
+        return Content(snapshot, options);
+    }
+
+    /// <summary>All entries, in the order the cursor has them.</summary>
+    private static SortedDictionary<string, ModelEntry> Content(IndexSnapshot snapshot, ScanOptions options, Action? between = null)
+    {
+        var shown = new SortedDictionary<string, ModelEntry>(StringComparer.Ordinal);
+        string? previous = null;
+        using var cursor = snapshot.Scan(options);
+        while (cursor.MoveNext())
+        {
+            var key = Encoding.UTF8.GetString(cursor.Key);
+            if (previous is not null && string.CompareOrdinal(previous, key) * (options.Reverse ? -1 : 1) >= 0)
+                throw new InvalidOperationException($"'{key}' is shown after '{previous}'");
+            shown.Add(key, new ModelEntry(cursor.Value.ToArray(), cursor.Lsn.Value));
+            previous = key;
+            between?.Invoke();
         }
 
-        return model;
+        return shown;
     }
+
+    private static byte[]? ValueIn(SortedDictionary<string, ModelEntry> model, string key) => model.TryGetValue(key, out var entry) ? entry.Value : null;
 
     private static bool Same(byte[]? expected, byte[]? actual) =>
         expected is null ? actual is null : actual is not null && expected.AsSpan().SequenceEqual(actual);
@@ -460,9 +423,4 @@ internal sealed class IndexSimulation
     }
 
     private InvalidOperationException Wrong(string what) => new($"seed {Seed}: {what}\n{Trace}");
-
-    private sealed record Batch(ulong First, List<(string Key, byte[]? Value)> Operations)
-    {
-        public ulong Last => First + (ulong)Operations.Count - 1;
-    }
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Hestia.Unit.Simulation;
 
 /// <summary>
@@ -8,64 +10,33 @@ namespace Hestia.Unit.Simulation;
 public sealed class IndexSimulationTests
 {
     private const int DefaultSeeds = 2000;
-    private const int Steps = 120;
+
+    private static readonly int? s_one = Number("HESTIA_SIMULATION_SEED");
+    private static readonly int s_first = s_one ?? Number("HESTIA_SIMULATION_FIRST") ?? 1;
+    private static readonly int s_count = s_one is not null ? 1 : Number("HESTIA_SIMULATION_SEEDS") ?? DefaultSeeds;
+    private static readonly bool s_all = Environment.GetEnvironmentVariable("HESTIA_SIMULATION_ALL") is not null;
 
     [Fact]
     public void Nothing_promised_is_lost_and_nothing_never_written_appears()
     {
-        var one = Environment.GetEnvironmentVariable("HESTIA_SIMULATION_SEED");
-        var first = one is not null ? int.Parse(one) : int.Parse(Environment.GetEnvironmentVariable("HESTIA_SIMULATION_FIRST") ?? "1");
-        var count = one is not null ? 1 : int.Parse(Environment.GetEnvironmentVariable("HESTIA_SIMULATION_SEEDS") ?? DefaultSeeds.ToString());
-        var all = Environment.GetEnvironmentVariable("HESTIA_SIMULATION_ALL") is not null; // count every failing seed
-        var failures = new List<string>();
-        int crashes = 0, faults = 0;
-        Parallel.For(first, first + count, new ParallelOptions { MaxDegreeOfParallelism = 2 }, (seed, loop) =>
-        {
-            var simulation = new IndexSimulation(seed);
-            try
-            {
-                simulation.Run(Steps);
-            }
-            catch (Exception e)
-            {
-                lock (failures) failures.Add($"seed {seed}: replay with HESTIA_SIMULATION_SEED={seed}\n{e}\n{simulation.Trace}");
-                if (failures.Count >= 3 && !all) loop.Stop();
-            }
-
-            Interlocked.Add(ref crashes, simulation.Crashes);
-            Interlocked.Add(ref faults, simulation.Faults);
-        });
-        TestContext.Current.TestOutputHelper?.WriteLine($"{count} seeds, {crashes} crashes, {faults} planted faults");
-        if (all) TestContext.Current.TestOutputHelper?.WriteLine($"{failures.Count} seeds failed");
-        Assert.True(failures.Count == 0, string.Join("\n\n", failures));
-        if (one is null && count >= 100) Assert.True(crashes > count && faults > count / 10, $"only {crashes} crashes and {faults} faults");
+        var total = new SimulationCount { All = s_all };
+        total.Run(s_first, s_count);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{total}");
+        Assert.True(total.Failures.Count == 0, string.Join("\n\n", total.Failures));
+        if (s_count >= 100) Assert.True(total.Crashes > s_count && total.Faults > s_count / 10, $"only {total}");
     }
 
     [Fact]
     public void Finished_backups_always_restore_and_targets_are_never_half()
     {
-        var one = Environment.GetEnvironmentVariable("HESTIA_SIMULATION_SEED");
-        var first = one is not null ? int.Parse(one) : int.Parse(Environment.GetEnvironmentVariable("HESTIA_SIMULATION_FIRST") ?? "1");
-        var count = one is not null ? 1 : Math.Max(1, int.Parse(Environment.GetEnvironmentVariable("HESTIA_SIMULATION_SEEDS") ?? DefaultSeeds.ToString()) / 10);
-        int crashes = 0, backups = 0, restores = 0;
-        for (var seed = first; seed < first + count; seed++)
-        {
-            var simulation = new BackupSimulation(seed);
-            try
-            {
-                simulation.Run(80);
-            }
-            catch (Exception e)
-            {
-                Assert.Fail($"seed {seed}: replay with HESTIA_SIMULATION_SEED={seed}\n{e}\n{simulation.Trace}");
-            }
-
-            crashes += simulation.Crashes;
-            backups += simulation.Backups;
-            restores += simulation.Restores;
-        }
-
-        TestContext.Current.TestOutputHelper?.WriteLine($"{count} seeds, {crashes} crashes, {backups} backups, {restores} restores");
-        if (one is null && count >= 100) Assert.True(crashes > count && backups > count && restores > count, $"{crashes} crashes, {backups} backups, {restores} restores");
+        var count = s_one is not null ? 1 : Math.Max(1, s_count / 10);
+        var total = new SimulationCount { All = s_all };
+        for (var seed = s_first; seed < s_first + count && (s_all || total.Failures.Count == 0); seed++) total.RunBackup(seed);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{total}");
+        Assert.True(total.Failures.Count == 0, string.Join("\n\n", total.Failures));
+        if (count >= 100) Assert.True(total.Crashes > count && total.Backups > count && total.Restores > count, $"only {total}");
     }
+
+    private static int? Number(string name) =>
+        Environment.GetEnvironmentVariable(name) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : null;
 }

@@ -71,12 +71,16 @@ internal sealed class SimulatedDisk
     }
 
     /// <summary>A process was killed, the machine stays on: everything written is still there; handles and locks are gone.</summary>
-    public void KillProcess()
+    public void KillProcess(bool keepPlans = false)
     {
         Generation++;
         IsOff = false;
-        CrashAt = null;
-        Fault = null;
+        if (!keepPlans)
+        {
+            CrashAt = null;
+            Fault = null;
+        }
+
         ReleaseLocks(_root);
     }
 

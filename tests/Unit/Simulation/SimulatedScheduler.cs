@@ -2,10 +2,16 @@ using Hestia.Core;
 
 namespace Hestia.Unit.Simulation;
 
-/// <summary>Background work waits in a list until the simulation, or whoever waits for it, runs one piece, chosen by the seed.</summary>
+/// <summary>
+/// Background work waits in a list until the simulation, or whoever waits for it, runs one piece, chosen by the seed. While
+/// <see cref="Running"/> run, every wait of theirs lets the seed pick another.
+/// </summary>
 internal sealed class SimulatedScheduler(Random random) : WorkScheduler
 {
     private readonly List<(string Name, Action Work)> _pending = [];
+
+    /// <summary>The threads that run now, or null for the only one of the test itself.</summary>
+    public SimulatedThreads? Running { get; set; }
 
     public override void Start(string name, Action work) => _pending.Add((name, work));
 
@@ -18,8 +24,11 @@ internal sealed class SimulatedScheduler(Random random) : WorkScheduler
         return true;
     }
 
+    /// <summary>Runs a piece here; if there is none, whoever waits for it lets those go on that may bring what it waits for.</summary>
     public override bool TryRunPending()
     {
+        // Also where there is some: what it waits for may be under way on another.
+        if (Running is { } threads && (_pending.Count == 0 || random.Next(3) == 0) && threads.TryGiveWayToOther()) return true;
         if (_pending.Count == 0) return false;
         RunAt(random.Next(_pending.Count));
         return true;
@@ -30,7 +39,41 @@ internal sealed class SimulatedScheduler(Random random) : WorkScheduler
         // time passes when the simulation says so
     }
 
+    public override void Pause(TimeSpan time)
+    {
+        for (var i = random.Next(8); i > 0 && Running is { } threads; i--) threads.GiveWay();
+    }
+
+    public override void PauseUntil(Func<bool> here, TimeSpan atMost)
+    {
+        for (var i = random.Next(8); i > 0 && !here() && Running is { } threads; i--) threads.GiveWay();
+    }
+
+    public override void Wait(ManualResetEventSlim until)
+    {
+        if (Running is { } threads) threads.WaitFor(() => until.IsSet);
+        else base.Wait(until);
+    }
+
+    public override void Wake(ManualResetEventSlim waiting)
+    {
+        base.Wake(waiting);
+        if (Running is { } threads && random.Next(4) == 0) threads.GiveWay();
+    }
+
     public override IDisposable? Repeat(TimeSpan period, Action work) => null; // flush and compaction do it as well
+
+    protected override void Enter(object gate)
+    {
+        if (Running is not { } threads)
+        {
+            base.Enter(gate);
+            return;
+        }
+
+        while (!Monitor.TryEnter(gate))
+            if (!threads.TryGiveWayToOther()) throw new InvalidOperationException("A lock is held by nobody who could leave it.");
+    }
 
     private void RunAt(int index)
     {
