@@ -59,7 +59,7 @@ internal sealed record ProxyAction
 /// <param name="Target">Path and query.</param>
 internal sealed record ProxyRequest(int Number, string Method, string Target);
 
-/// <summary>Between the store and the server: one request per connection, and what the test says. With TLS if it has a certificate.</summary>
+/// <summary>Between the store and the server: one request per connection, done as the test says; with a certificate, TLS.</summary>
 internal sealed class FaultProxy : IDisposable
 {
     private const int BufferBytes = 16 << 10;
@@ -168,8 +168,9 @@ internal sealed class FaultProxy : IDisposable
         if (action.AnswerBytes == 0) return;
         if (action.ETag is { } etag)
         {
-            head = string.Join(
-                "\r\n", head.Split("\r\n").Select(l => l.StartsWith("etag:", StringComparison.OrdinalIgnoreCase) ? $"ETag: \"{etag}\"" : l));
+            var lines = head.Split("\r\n")
+                .Select(l => l.StartsWith("etag:", StringComparison.OrdinalIgnoreCase) ? $"ETag: \"{etag}\"" : l);
+            head = string.Join("\r\n", lines);
         }
 
         await client.WriteAsync(Encoding.Latin1.GetBytes(head + "\r\n"), token);

@@ -43,6 +43,24 @@ public sealed class S3FaultTests
         Assert.Equal("theirs"u8.ToArray(), store.ReadAll("backups/a/b.json", 100, default));
     }
 
+    [Theory]
+    [InlineData(1000)]
+    [InlineData(11 << 20)]
+    public void An_object_another_host_has_just_sent_is_left_and_another_one_under_its_name_replaced(int size)
+    {
+        using var proxy = new FaultProxy(_gateway, _ => ProxyAction.Forward);
+        using var store = Store(proxy);
+        store.PartBytes = 5 << 20;
+        var bytes = RandomNumberGenerator.GetBytes(size);
+        Put(store, bytes);
+        var before = proxy.Seen.Count;
+        Put(store, bytes);
+        if (size == 1000) Assert.Equal(["PUT", "HEAD"], proxy.Seen.Skip(before).Select(r => r.Method));
+        bytes[^1] ^= 1;
+        Put(store, bytes);
+        Assert.Equal(bytes, store.ReadAll(Name, size, default));
+    }
+
     [Fact]
     public void A_service_without_conditions_gets_none_and_says_so()
     {
@@ -109,7 +127,8 @@ public sealed class S3FaultTests
         }
 
         using var dead = new FaultProxy(_gateway, _ => ProxyAction.Stall);
-        using var store = _gateway.Store("s3://some-bucket", _gateway.Options(dead.Endpoint, retry: TimeSpan.Zero, stall: TimeSpan.FromSeconds(1)));
+        using var store = _gateway.Store(
+            "s3://some-bucket", _gateway.Options(dead.Endpoint, retry: TimeSpan.Zero, stall: TimeSpan.FromSeconds(1)));
         var clock = Stopwatch.StartNew();
         Assert.Equal(HestiaErrorCode.StoreUnavailable, Assert.Throws<HestiaException>(() => Put(store, [1])).Code);
         Assert.InRange(clock.Elapsed.TotalSeconds, 0.9, 8);
@@ -286,7 +305,10 @@ public sealed class S3FaultTests
         using var wrong = new FaultProxy(_gateway, _ => ProxyAction.Forward, elsewhere);
         e = Assert.Throws<HestiaException>(() => BackupRepository.Open(
             direct.Location,
-            new S3Options { Endpoint = wrong.Endpoint, Credential = new NetworkCredential("a", "b"), CACertificatePath = folder["ca.pem"] }));
+            new S3Options
+            {
+                Endpoint = wrong.Endpoint, Credential = new NetworkCredential("a", "b"), CACertificatePath = folder["ca.pem"],
+            }));
         Assert.Equal(HestiaErrorCode.TlsUntrusted, e.Code);
 
         S3Options Options(string? authorities) => new()
