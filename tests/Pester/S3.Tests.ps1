@@ -47,8 +47,8 @@ BeforeAll {
         $name
     }
 
-    function New-Credential([string] $User, [string] $Password) {
-        [pscredential]::new($User, (ConvertTo-SecureString $Password -AsPlainText -Force))
+    function New-TestCredential([string] $Key, [string] $Text) {
+        [pscredential]::new($Key, [System.Net.NetworkCredential]::new('', $Text).SecurePassword)
     }
 
     $savedRegistry = $env:HESTIAPS_REPOSITORIES
@@ -61,7 +61,7 @@ AfterAll {
 Describe 'Repositories on S3' -Skip:$noServer {
     BeforeAll {
         $gateway = Start-Gateway
-        $credential = New-Credential hestia-key hestia-secret
+        $credential = New-TestCredential hestia-key hestia-secret
     }
     AfterAll {
         if ($gateway) {
@@ -148,7 +148,7 @@ Describe 'Repositories on S3' -Skip:$noServer {
 
     It 'names wrong credentials, a missing bucket and a missing repository, without the secret' {
         $null = New-HestiaRepository $url @settings
-        $wrong = @{ Endpoint = $gateway.Endpoint; Credential = New-Credential hestia-key not-the-secret }
+        $wrong = @{ Endpoint = $gateway.Endpoint; Credential = New-TestCredential hestia-key not-the-secret }
         $record = Assert-Failure { Get-HestiaRepository $url @wrong } CredentialsRejected -Names $url -Category AuthenticationError
         "$($record | Format-List -Force | Out-String) $($record.Exception)" | Should -Not -BeLike '*not-the-secret*'
         $null = Assert-Failure { New-HestiaRepository s3://no-such-bucket/x @settings } ContainerNotFound -Category ObjectNotFound
