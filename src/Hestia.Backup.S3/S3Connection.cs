@@ -12,8 +12,8 @@ using Hestia.Core;
 namespace Hestia.Backup.S3;
 
 /// <summary>
-/// The SDK's client as the store uses it: no retries and no timeouts of its own (<see cref="S3Requests"/> has them), one HTTP client with the
-/// certificates to trust, and the clock of the service as it was last seen.
+/// The SDK's client as the store uses it: no retries and no timeouts of its own (<see cref="S3Requests"/> has them), one HTTP client with
+/// the certificates to trust, and the clock of the service as it was last seen.
 /// </summary>
 internal sealed class S3Connection : IDisposable
 {

@@ -7,7 +7,7 @@ using Hestia.Core;
 
 namespace Hestia.Backup.S3;
 
-/// <summary>A range of an object being read. A connection that breaks is made again where it broke, for the same version of the object.</summary>
+/// <summary>A range of an object being read. A connection that breaks is made again where it broke, for the same version.</summary>
 internal sealed class S3Reader : StoredReader
 {
     private const int BufferBytes = 128 << 10;

@@ -102,8 +102,8 @@ internal sealed class StallGuard : IDisposable
     public void Moved() => _source.CancelAfter(_limit);
 
     /// <summary>
-    /// Bytes of a body were taken. They are in the system's send buffer, not yet with the service: nothing is heard of them while a slow line
-    /// drains it, so that takes its own time.
+    /// Bytes of a body were taken. They are in the system's send buffer, not yet with the service: nothing is heard of them while a slow
+    /// line drains it, so that takes its own time.
     /// </summary>
     public void Taken(int bodyBytes) =>
         _source.CancelAfter(_limit + TimeSpan.FromSeconds(Math.Min(bodyBytes, SendBufferBytes) / SlowestBytesPerSecond));

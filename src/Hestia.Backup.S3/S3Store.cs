@@ -143,9 +143,13 @@ internal sealed class S3Store : RepositoryStore
 
     public override void Put(string name, ObjectContent content, CancellationToken cancellationToken)
     {
+        CheckName(name);
         try
         {
-            _upload.Put(CheckName(name), content, cancellationToken);
+            // Nearly always the name is free, and a host may be allowed no more than that.
+            if (!_noConditions && TryPutNew(name, content, cancellationToken)) return;
+            content.Rewind();
+            _upload.Put(name, content, onlyIfNew: false, cancellationToken);
         }
         catch (S3Refusal e)
         {
@@ -245,8 +249,33 @@ internal sealed class S3Store : RepositoryStore
 
     private ListObjectsV2Response ListPageOf(string prefix, string? after, int count, CancellationToken cancellationToken)
     {
-        var request = new ListObjectsV2Request { BucketName = _place.Bucket, Prefix = _place.Prefix + prefix, MaxKeys = count, StartAfter = after };
+        var request = new ListObjectsV2Request
+        {
+            BucketName = _place.Bucket,
+            Prefix = _place.Prefix + prefix,
+            MaxKeys = count,
+            StartAfter = after,
+        };
         return Ask("listing", null, guard => Client.ListObjectsV2Async(request, guard.Token), cancellationToken);
+    }
+
+    /// <summary>False if something else has the name, or the service knows no conditions.</summary>
+    private bool TryPutNew(string name, ObjectContent content, CancellationToken cancellationToken)
+    {
+        try
+        {
+            _upload.Put(name, content, onlyIfNew: true, cancellationToken);
+            return true;
+        }
+        catch (S3Refusal e) when (e.Status == HttpStatusCode.PreconditionFailed)
+        {
+            return false;
+        }
+        catch (S3Refusal e) when (e.Status == HttpStatusCode.NotImplemented)
+        {
+            _noConditions = true;
+            return false;
+        }
     }
 
     private bool ExistsAlready(string name, CancellationToken cancellationToken)

@@ -56,8 +56,11 @@ internal sealed class S3Upload : IDisposable
     public void PutSmall(string name, byte[] content, bool onlyIfNew, CancellationToken cancellationToken) =>
         PutPiece(name, content, content.Length, onlyIfNew, withClass: false, cancellationToken);
 
-    /// <summary>Sends an object.</summary>
-    public void Put(string name, ObjectContent content, CancellationToken cancellationToken)
+    /// <summary>
+    /// Sends an object. Where it has to be new and the name is taken: nothing happens if the very same is there, or else it throws
+    /// <see cref="S3Refusal"/> with 412.
+    /// </summary>
+    public void Put(string name, ObjectContent content, bool onlyIfNew, CancellationToken cancellationToken)
     {
         // Parts grow with the object, so that there are never too many.
         var part = (int)Math.Min(Array.MaxLength, Math.Max(PartBytes, ((content.Length / MaxParts) | 0xFFFFF) + 1));
@@ -66,13 +69,20 @@ internal sealed class S3Upload : IDisposable
         {
             if (content.Length > part)
             {
-                PutParts(name, content, buffer, part, cancellationToken);
+                PutParts(name, content, buffer, part, onlyIfNew, cancellationToken);
                 return;
             }
 
             var length = content.ReadFull(buffer.AsSpan(0, part));
             content.Verify();
-            PutPiece(name, buffer, length, onlyIfNew: false, withClass: true, cancellationToken);
+            try
+            {
+                PutPiece(name, buffer, length, onlyIfNew, withClass: true, cancellationToken);
+            }
+            catch (S3Refusal e) when (e.Status == HttpStatusCode.PreconditionFailed)
+            {
+                if (!new Sums(buffer.AsSpan(0, length), crc: false).ProvenBy(ETagOf(name, cancellationToken), null)) throw;
+            }
         }
         finally
         {
@@ -132,7 +142,8 @@ internal sealed class S3Upload : IDisposable
             ReadBack(name, [sums.Md5], length, length, cancellationToken);
     }
 
-    private void PutParts(string name, ObjectContent content, byte[] buffer, int partBytes, CancellationToken cancellationToken)
+    private void PutParts(
+        string name, ObjectContent content, byte[] buffer, int partBytes, bool onlyIfNew, CancellationToken cancellationToken)
     {
         var key = _place.Key(name);
         var begin = new InitiateMultipartUploadRequest
@@ -168,7 +179,7 @@ internal sealed class S3Upload : IDisposable
             }
 
             content.Verify();
-            var etag = Complete(name, upload, parts, sent, cancellationToken);
+            var etag = Complete(name, upload, parts, sent, onlyIfNew, digests, cancellationToken);
             if (!proven || !IsWhole(etag, digests)) ReadBack(name, digests, partBytes, sent, cancellationToken);
         }
         catch
@@ -213,7 +224,9 @@ internal sealed class S3Upload : IDisposable
             cancellationToken);
 
     /// <summary>Makes the parts one object; returns its ETag, or null if its answer was lost and the object is there.</summary>
-    private string? Complete(string name, string upload, List<PartETag> parts, long size, CancellationToken cancellationToken)
+    private string? Complete(
+        string name, string upload, List<PartETag> parts, long size, bool onlyIfNew, List<byte[]> digests,
+        CancellationToken cancellationToken)
     {
         var request = new CompleteMultipartUploadRequest
         {
@@ -222,6 +235,7 @@ internal sealed class S3Upload : IDisposable
             UploadId = upload,
             PartETags = parts,
         };
+        if (onlyIfNew) request.IfNoneMatch = "*";
         try
         {
             return _requests.Send(
@@ -234,6 +248,26 @@ internal sealed class S3Upload : IDisposable
             var found = _requests.Send("looking at", name, guard => Client.GetObjectMetadataAsync(look, guard.Token), cancellationToken);
             if (found.ContentLength != size) throw;
             return null;
+        }
+        catch (S3Refusal e) when (e.Status == HttpStatusCode.PreconditionFailed)
+        {
+            var there = ETagOf(name, cancellationToken);
+            if (!IsWhole(there, digests)) throw;
+            Abort(_place.Key(name), upload, cancellationToken);
+            return there;
+        }
+    }
+
+    private string? ETagOf(string name, CancellationToken cancellationToken)
+    {
+        var request = new GetObjectMetadataRequest { BucketName = _place.Bucket, Key = _place.Key(name) };
+        try
+        {
+            return _requests.Send("looking at", name, guard => Client.GetObjectMetadataAsync(request, guard.Token), cancellationToken).ETag;
+        }
+        catch (S3Refusal e) when (e.Status == HttpStatusCode.NotFound)
+        {
+            return null; // removed a moment ago
         }
     }
 
@@ -256,7 +290,7 @@ internal sealed class S3Upload : IDisposable
         return etag.Trim('"').Equals(expected, StringComparison.OrdinalIgnoreCase);
     }
 
-    /// <summary>Fetches what was stored and holds it against what was sent. An object that differs is removed, if that is allowed.</summary>
+    /// <summary>Fetches what was stored and holds it against what was sent. One that differs is removed, if that is allowed.</summary>
     private void ReadBack(string name, IReadOnlyList<byte[]> digests, int partBytes, long size, CancellationToken cancellationToken)
     {
         var key = _place.Key(name);
@@ -323,7 +357,7 @@ internal sealed class S3Upload : IDisposable
 
         public string? Crc { get; }
 
-        /// <summary>An ETag is the MD5 unless a key of the customer or of KMS encrypts; a checksum comes back where it was understood.</summary>
+        /// <summary>An ETag is the MD5 unless KMS encrypts; a checksum comes back where it was understood.</summary>
         public bool ProvenBy(string? etag, string? crc) =>
             (etag is not null && etag.Trim('"').Equals(Convert.ToHexString(Md5), StringComparison.OrdinalIgnoreCase))
             || (Crc is not null && crc == Crc);

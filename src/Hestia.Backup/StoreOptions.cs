@@ -83,15 +83,15 @@ public sealed class S3Options : StoreOptions
     public string? KmsKeyId { get; init; }
 
     /// <summary>
-    /// Storage class of objects, such as STANDARD_IA; null for the bucket's own. Those that have to be thawed first (GLACIER, DEEP_ARCHIVE) are
-    /// refused. Manifests and markers are small and short-lived and always have the bucket's own.
+    /// Storage class of objects, such as STANDARD_IA; null for the bucket's own. Those that have to be thawed first (GLACIER, DEEP_ARCHIVE)
+    /// are refused. Manifests and markers are small and short-lived and always have the bucket's own.
     /// </summary>
     public string? StorageClass { get; init; }
 
     /// <summary>Which requests carry a checksum of their own.</summary>
     public S3ChecksumMode ChecksumMode { get; init; }
 
-    /// <summary>How long one operation is tried again before it fails, 0 to 1 hour; default 2 minutes. Each wait is longer than the last.</summary>
+    /// <summary>How long one request is tried again, each wait longer than the last: 0 to 1 hour; default 2 minutes.</summary>
     public TimeSpan RetryTime { get; init; } = TimeSpan.FromMinutes(2);
 
     /// <summary>How long a request may go without a byte moving before it is given up, 1 second to 1 hour; default 1 minute.</summary>

@@ -233,7 +233,8 @@ Describe 'Public types' {
     AfterEach { Close-TestSession }
 
     It 'say times with their offset: <_>' -ForEach 'IndexSession', 'IndexInfo', 'IndexBackup', 'BackupReport', 'RestoreReport',
-    'BackupTestResult', 'IndexTestResult', 'WalTestResult', 'WalRecordInfo', 'RepairResult', 'RepositoryInfo', 'RepositoryRegistration', 'FlushReport' {
+    'BackupTestResult', 'IndexTestResult', 'WalTestResult', 'WalRecordInfo', 'RepairResult', 'RepositoryInfo', 'FlushReport',
+    'RepositoryRegistration' {
         $types = ([type]"HestiaPS.$_").GetProperties().PropertyType.ForEach({ [Nullable]::GetUnderlyingType($_) ?? $_ })
         $types | Should -Not -Contain ([datetime])
     }

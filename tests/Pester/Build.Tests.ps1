@@ -45,7 +45,8 @@ Describe 'The packages' {
         $names = Get-ArchiveName $zip
         foreach ($name in $names) { $name | Should -BeLike 'HestiaPS/*' }
         foreach ($name in 'HestiaPS.psd1', 'HestiaPS.dll', 'HestiaPS.format.ps1xml', 'lib/Hestia.Core.dll', 'lib/Hestia.Backup.dll',
-            'lib/s3/Hestia.Backup.S3.dll', 'lib/s3/AWSSDK.Core.dll', 'lib/s3/AWSSDK.S3.dll', 'lib/s3/AWSSDK.SecurityToken.dll', 'en-US/HestiaPS.dll-Help.xml', 'en-US/about_HestiaPS.help.txt') { $names | Should -Contain "HestiaPS/$name" }
+            'lib/s3/Hestia.Backup.S3.dll', 'lib/s3/AWSSDK.Core.dll', 'lib/s3/AWSSDK.S3.dll', 'lib/s3/AWSSDK.SecurityToken.dll',
+            'en-US/HestiaPS.dll-Help.xml', 'en-US/about_HestiaPS.help.txt') { $names | Should -Contain "HestiaPS/$name" }
     }
 
     It 'unpack to a module that imports by path and by name and works' {

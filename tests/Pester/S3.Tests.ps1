@@ -2,8 +2,9 @@
 # The module on a real S3 server, which these tests start themselves (tests/RadosGateway), and names for repositories.
 
 BeforeDiscovery {
-    $script:noServer = -not ($IsLinux -and
-        @('radosgw', 'ceph-mon', 'ceph-osd', 'ceph').Where({ -not (Get-Command $_ -CommandType Application -ErrorAction Ignore) }).Count -eq 0)
+    $needed = 'radosgw', 'ceph-mon', 'ceph-osd', 'ceph'
+    $found = @(Get-Command $needed -CommandType Application -ErrorAction Ignore | Sort-Object Name -Unique)
+    $script:noServer = -not ($IsLinux -and $found.Count -eq $needed.Count)
 }
 
 BeforeAll {
@@ -46,8 +47,8 @@ BeforeAll {
         $name
     }
 
-    function New-Credential([string] $User, [string] $Password) {
-        [pscredential]::new($User, (ConvertTo-SecureString $Password -AsPlainText -Force))
+    function New-TestCredential([string] $Key, [string] $Text) {
+        [pscredential]::new($Key, [System.Net.NetworkCredential]::new('', $Text).SecurePassword)
     }
 
     $savedRegistry = $env:HESTIAPS_REPOSITORIES
@@ -60,7 +61,7 @@ AfterAll {
 Describe 'Repositories on S3' -Skip:$noServer {
     BeforeAll {
         $gateway = Start-Gateway
-        $credential = New-Credential hestia-key hestia-secret
+        $credential = New-TestCredential hestia-key hestia-secret
     }
     AfterAll {
         if ($gateway) {
@@ -101,7 +102,8 @@ Describe 'Repositories on S3' -Skip:$noServer {
         $null = New-HestiaRepository $url @settings
         Get-HestiaBackup -Repository $url | Should -BeNullOrEmpty
         (Get-HestiaRepository $url).Location | Should -Be $url
-        $child = Invoke-Child "try { Get-HestiaBackup -Repository '$url' -ErrorAction Stop } catch { `$_.FullyQualifiedErrorId }" -Environment @{
+        $script = "try { Get-HestiaBackup -Repository '$url' -ErrorAction Stop } catch { `$_.FullyQualifiedErrorId }"
+        $child = Invoke-Child $script -Environment @{
             AWS_EC2_METADATA_DISABLED = 'true'; AWS_REGION = 'us-east-1'; AWS_ENDPOINT_URL = $gateway.Endpoint
             AWS_SHARED_CREDENTIALS_FILE = '/dev/null'; AWS_CONFIG_FILE = '/dev/null'
         }
@@ -146,7 +148,7 @@ Describe 'Repositories on S3' -Skip:$noServer {
 
     It 'names wrong credentials, a missing bucket and a missing repository, without the secret' {
         $null = New-HestiaRepository $url @settings
-        $wrong = @{ Endpoint = $gateway.Endpoint; Credential = New-Credential hestia-key not-the-secret }
+        $wrong = @{ Endpoint = $gateway.Endpoint; Credential = New-TestCredential hestia-key not-the-secret }
         $record = Assert-Failure { Get-HestiaRepository $url @wrong } CredentialsRejected -Names $url -Category AuthenticationError
         "$($record | Format-List -Force | Out-String) $($record.Exception)" | Should -Not -BeLike '*not-the-secret*'
         $null = Assert-Failure { New-HestiaRepository s3://no-such-bucket/x @settings } ContainerNotFound -Category ObjectNotFound
@@ -208,7 +210,8 @@ Describe 'Names for repositories' {
         $null = Register-HestiaRepository b s3://bucket/x -Region eu-central-1 -ProfileName p -PathStyle:$false -RetryTime '30s'
         (Get-HestiaRepository).Name | Should -Be a, b
         $b = Get-HestiaRepository -Name B*
-        $b.Location, $b.Region, $b.ProfileName, $b.PathStyle, $b.RetryTime.TotalSeconds | Should -Be s3://bucket/x, eu-central-1, p, $false, 30
+        $b.Location, $b.Region, $b.ProfileName, $b.PathStyle, $b.RetryTime.TotalSeconds |
+            Should -Be s3://bucket/x, eu-central-1, p, $false, 30
         $null = Assert-Failure { Register-HestiaRepository A $path } RegistrationExists -Names A -Category ResourceExists
         (Register-HestiaRepository A s3://other -Force).Location | Should -Be s3://other
         (Get-HestiaRepository).Name | Should -Be A, b

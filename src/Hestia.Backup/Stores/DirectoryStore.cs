@@ -28,7 +28,7 @@ internal sealed class DirectoryStore : RepositoryStore
 
     public override string Location => _root;
 
-    /// <summary>A hard link on Unix, a move without replacing on Windows. See docs/repository.md for file systems without hard links.</summary>
+    /// <summary>A hard link on Unix, a move without replacing on Windows; docs/repository.md has the exceptions.</summary>
     public override StoreCapabilities Capabilities => new(AtomicCreate: true, DurableWhenStored: false, Remote: false);
 
     /// <summary>Whether there is a repository.json, intact or not.</summary>
@@ -393,7 +393,8 @@ internal sealed class DirectoryStore : RepositoryStore
     }
 
     private string PathOf(string name) =>
-        Path.Combine(_root, Path.DirectorySeparatorChar == '/' ? CheckName(name) : CheckName(name).Replace('/', Path.DirectorySeparatorChar));
+        Path.Combine(
+            _root, Path.DirectorySeparatorChar == '/' ? CheckName(name) : CheckName(name).Replace('/', Path.DirectorySeparatorChar));
 
     private void Discard(string path)
     {

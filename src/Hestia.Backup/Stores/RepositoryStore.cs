@@ -3,7 +3,7 @@ namespace Hestia.Backup.Stores;
 /// <summary>One thing in a store.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Size">Its bytes.</param>
-/// <param name="StoredAt">When it was stored, UTC, by the clock of the store: <see cref="RepositoryStore.ReadClock"/> less this is its age.</param>
+/// <param name="StoredAt">When it was stored, UTC. Its age is <see cref="RepositoryStore.ReadClock"/> less this.</param>
 internal readonly record struct StoredItem(string Name, long Size, DateTime StoredAt);
 
 /// <summary>What a kind of store can do, and what a caller may save itself with it.</summary>
@@ -53,15 +53,15 @@ internal abstract class RepositoryStore : IDisposable
 
     /// <summary>
     /// Stores a small item unless the name is taken; durable when it returns true. Of several that race exactly one gets true, where
-    /// <see cref="StoreCapabilities.AtomicCreate"/>. The content must hold something no other caller's content holds (a nonce): a request may be
-    /// sent twice, by the network or a share too, and who then finds the name taken reads it back to learn whether it was taken by itself.
+    /// <see cref="StoreCapabilities.AtomicCreate"/>. The content must hold something no other caller's content holds (a nonce): a request may
+    /// be sent twice, by the network or a share too, and who then finds the name taken reads it back to learn whether it was by itself.
     /// </summary>
     public abstract bool TryCreate(string name, ReadOnlySpan<byte> content, CancellationToken cancellationToken);
 
     /// <summary>
     /// Stores an object, replacing what has the name. Readable and complete when it returns, never in part, and verified by what the store
-    /// gave back; durable only after <see cref="MakeDurable"/>. <see cref="ObjectContent.Verify"/> is called before it becomes readable. What
-    /// was sent of one that fails is given up: it is never continued.
+    /// gave back; durable only after <see cref="MakeDurable"/>. <see cref="ObjectContent.Verify"/> is called before it becomes readable.
+    /// What was sent of one that fails is given up: it is never continued.
     /// </summary>
     public abstract void Put(string name, ObjectContent content, CancellationToken cancellationToken);
 
@@ -132,7 +132,7 @@ internal abstract class RepositoryStore : IDisposable
         return read == bytes.Length ? bytes : bytes[..read];
     }
 
-    /// <summary>Whether a small item holds exactly these bytes: how a caller learns that a name it found taken was taken by itself.</summary>
+    /// <summary>Whether an item holds exactly these bytes: so one learns that a name found taken was taken by oneself.</summary>
     protected bool Holds(string name, ReadOnlySpan<byte> content, CancellationToken cancellationToken)
     {
         using var reader = OpenRead(name, 0, cancellationToken);

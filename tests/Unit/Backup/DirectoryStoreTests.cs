@@ -80,6 +80,52 @@ public sealed class DirectoryStoreTests : IDisposable
     }
 
     [Fact]
+    public void A_range_is_read_and_the_length_is_of_the_whole()
+    {
+        Put([1, 2, 3, 4]);
+        using var reader = Store.OpenRead(ObjectName, 1, 2, default);
+        var buffer = new byte[10];
+        Assert.Equal(4, reader!.Length);
+        Assert.Equal(2, reader.ReadFull(buffer));
+        Assert.Equal([2, 3], buffer[..2]);
+    }
+
+    [Fact]
+    public void Ages_are_by_the_clock_of_the_store_and_asking_it_leaves_nothing()
+    {
+        Put([1]);
+        var before = Directory.GetFileSystemEntries(_fixture.Path);
+        var age = Store.ReadClock(default) - Store.List("objects/", default).Single().StoredAt;
+        Assert.InRange(age, TimeSpan.FromSeconds(-1), TimeSpan.FromMinutes(1));
+        Assert.Equal(before, Directory.GetFileSystemEntries(_fixture.Path));
+    }
+
+    [Fact]
+    public void Unfinished_transfers_are_removed_everywhere_once_they_are_old_enough()
+    {
+        Put([1]);
+        var folder = Path.Combine(_fixture.Path, "objects", "ab");
+        foreach (var name in (string[])["old.0123abcd.tmp", "young.0123abcd.tmp", "old.tmp"])
+            File.WriteAllText(Path.Combine(folder, name), "x");
+        File.SetLastWriteTimeUtc(Path.Combine(folder, "old.0123abcd.tmp"), DateTime.UtcNow.AddDays(-1.1));
+        File.SetLastWriteTimeUtc(Path.Combine(folder, "old.tmp"), DateTime.UtcNow.AddDays(-1.1)); // not one of ours
+        Assert.Equal(1, Store.RemoveUnfinished(RepositoryStore.DeadAfter, default));
+        Assert.Equal(
+            ["abcd", "old.tmp", "young.0123abcd.tmp"],
+            Directory.GetFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void A_name_taken_by_the_own_request_that_was_sent_twice_is_ones_own()
+    {
+        var files = new FaultyFileSystem(long.MaxValue, (_, _) => { }) { LosesRenames = true };
+        var store = new DirectoryStore(files, _fixture.Path);
+        Assert.True(store.TryCreate("locks/a.json", [1, 2, 3], default));
+        Assert.Equal([1, 2, 3], Store.ReadAll("locks/a.json", 10, default));
+        Assert.Empty(Directory.GetFiles(_fixture.Path, "*.tmp", SearchOption.AllDirectories));
+    }
+
+    [Fact]
     public void A_list_shows_what_is_complete_and_ours_with_its_size()
     {
         Put([1, 2]);

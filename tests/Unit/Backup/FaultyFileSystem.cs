@@ -14,6 +14,9 @@ internal sealed class FaultyFileSystem(long at, Action<string, string> trap, boo
 
     public long? FreeBytes { get; init; }
 
+    /// <summary>A rename that may not replace is done, its answer lost, and asked for again it finds the name taken: as on a share.</summary>
+    public bool LosesRenames { get; init; }
+
     public override StorageFile Open(string path, FileOpenMode mode)
     {
         Step("open", path);
@@ -43,7 +46,9 @@ internal sealed class FaultyFileSystem(long at, Action<string, string> trap, boo
     public override bool TryRenameFile(string from, string to)
     {
         Step("rename", from);
-        return s_inner.TryRenameFile(from, to);
+        if (!LosesRenames) return s_inner.TryRenameFile(from, to);
+        File.Copy(from, to, overwrite: false);
+        return false;
     }
 
     public override bool TryLink(string existing, string link)

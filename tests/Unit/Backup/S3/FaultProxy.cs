@@ -57,9 +57,15 @@ internal sealed record ProxyAction
 /// <param name="Number">From 1 on.</param>
 /// <param name="Method">GET, PUT …</param>
 /// <param name="Target">Path and query.</param>
-internal sealed record ProxyRequest(int Number, string Method, string Target);
+/// <param name="Head">All lines of its head.</param>
+internal sealed record ProxyRequest(int Number, string Method, string Target, string[] Head)
+{
+    /// <summary>A header, or null.</summary>
+    public string? this[string name] => Array.Find(Head, l => l.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase)) is { } line
+        ? line[(name.Length + 1)..].Trim() : null;
+}
 
-/// <summary>Between the store and the server: one request per connection, and what the test says. With TLS if it has a certificate.</summary>
+/// <summary>Between the store and the server: one request per connection, done as the test says; with a certificate, TLS.</summary>
 internal sealed class FaultProxy : IDisposable
 {
     private const int BufferBytes = 16 << 10;
@@ -126,7 +132,7 @@ internal sealed class FaultProxy : IDisposable
             var (head, body) = await ReadHeadAsync(stream, token);
             var lines = head.Split("\r\n");
             var first = lines[0].Split(' ');
-            var request = new ProxyRequest(Interlocked.Increment(ref _count), first[0], first[1]);
+            var request = new ProxyRequest(Interlocked.Increment(ref _count), first[0], first[1], lines);
             Seen.Enqueue(request);
             var action = _decide(request);
             if (action.Silent) await Task.Delay(Timeout.Infinite, token);
@@ -168,8 +174,9 @@ internal sealed class FaultProxy : IDisposable
         if (action.AnswerBytes == 0) return;
         if (action.ETag is { } etag)
         {
-            head = string.Join(
-                "\r\n", head.Split("\r\n").Select(l => l.StartsWith("etag:", StringComparison.OrdinalIgnoreCase) ? $"ETag: \"{etag}\"" : l));
+            var lines = head.Split("\r\n")
+                .Select(l => l.StartsWith("etag:", StringComparison.OrdinalIgnoreCase) ? $"ETag: \"{etag}\"" : l);
+            head = string.Join("\r\n", lines);
         }
 
         await client.WriteAsync(Encoding.Latin1.GetBytes(head + "\r\n"), token);

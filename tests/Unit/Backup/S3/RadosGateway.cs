@@ -143,6 +143,9 @@ internal sealed class RadosGateway : IDisposable
     public static void BeginUpload(AmazonS3Client client, string bucket, string key) =>
         client.InitiateMultipartUploadAsync(bucket, key).GetAwaiter().GetResult();
 
+    public static void SetPolicy(AmazonS3Client client, string bucket, string policy) =>
+        client.PutBucketPolicyAsync(new PutBucketPolicyRequest { BucketName = bucket, Policy = policy }).GetAwaiter().GetResult();
+
     /// <summary>A store on a repository that was just made.</summary>
     public S3Store NewStore(S3Options? options = null)
     {
@@ -197,6 +200,9 @@ internal sealed class RadosGateway : IDisposable
         var read = _process.StandardOutput.ReadLineAsync();
         if (!read.Wait(TimeSpan.FromSeconds(60))) throw new InvalidOperationException("radosgw does not answer.");
         if (read.Result != line)
-            throw new InvalidOperationException($"radosgw: {read.Result} {(read.Result is null ? "" : _process.StandardOutput.ReadToEnd())}");
+        {
+            var more = read.Result is null ? "" : _process.StandardOutput.ReadToEnd();
+            throw new InvalidOperationException($"radosgw: {read.Result} {more}");
+        }
     }
 }

@@ -43,6 +43,24 @@ public sealed class S3FaultTests
         Assert.Equal("theirs"u8.ToArray(), store.ReadAll("backups/a/b.json", 100, default));
     }
 
+    [Theory]
+    [InlineData(1000)]
+    [InlineData(11 << 20)]
+    public void An_object_another_host_has_just_sent_is_left_and_another_one_under_its_name_replaced(int size)
+    {
+        using var proxy = new FaultProxy(_gateway, _ => ProxyAction.Forward);
+        using var store = Store(proxy);
+        store.PartBytes = 5 << 20;
+        var bytes = RandomNumberGenerator.GetBytes(size);
+        Put(store, bytes);
+        var before = proxy.Seen.Count;
+        Put(store, bytes);
+        if (size == 1000) Assert.Equal(["PUT", "HEAD"], proxy.Seen.Skip(before).Select(r => r.Method));
+        bytes[^1] ^= 1;
+        Put(store, bytes);
+        Assert.Equal(bytes, store.ReadAll(Name, size, default));
+    }
+
     [Fact]
     public void A_service_without_conditions_gets_none_and_says_so()
     {
@@ -109,7 +127,8 @@ public sealed class S3FaultTests
         }
 
         using var dead = new FaultProxy(_gateway, _ => ProxyAction.Stall);
-        using var store = _gateway.Store("s3://some-bucket", _gateway.Options(dead.Endpoint, retry: TimeSpan.Zero, stall: TimeSpan.FromSeconds(1)));
+        using var store = _gateway.Store(
+            "s3://some-bucket", _gateway.Options(dead.Endpoint, retry: TimeSpan.Zero, stall: TimeSpan.FromSeconds(1)));
         var clock = Stopwatch.StartNew();
         Assert.Equal(HestiaErrorCode.StoreUnavailable, Assert.Throws<HestiaException>(() => Put(store, [1])).Code);
         Assert.InRange(clock.Elapsed.TotalSeconds, 0.9, 8);
@@ -258,6 +277,62 @@ public sealed class S3FaultTests
     }
 
     [Fact]
+    public void Objects_carry_encryption_class_and_checksum_and_small_items_no_class()
+    {
+        var sent = new System.Collections.Concurrent.ConcurrentQueue<ProxyRequest>();
+        using var proxy = new FaultProxy(_gateway, r =>
+        {
+            if (r.Method == "HEAD") return ProxyAction.Error(404, "NotFound");
+            sent.Enqueue(r);
+            // The checksum that comes back proves it, whatever the ETag is: it is not read back.
+            return new ProxyAction
+            {
+                Canned = "HTTP/1.1 200 OK\r\nETag: \"opaque\"\r\nContent-Length: 0\r\nConnection: close\r\n"
+                    + $"x-amz-checksum-crc32c: {r["x-amz-checksum-crc32c"]}\r\n\r\n",
+            };
+        });
+        var options = new S3Options
+        {
+            Endpoint = proxy.Endpoint,
+            Region = "eu-test-1",
+            Credential = new NetworkCredential("id", "secret"),
+            SessionToken = new NetworkCredential("", "token").SecurePassword,
+            Encryption = S3Encryption.AwsKms,
+            KmsKeyId = "some-key",
+            StorageClass = "STANDARD_IA",
+            ChecksumMode = S3ChecksumMode.WhenSupported,
+        };
+        using var store = _gateway.Store("s3://some-bucket/p", options);
+        Put(store, "123456789"u8.ToArray());
+        Assert.True(store.TryCreate("backups/a/b.json", "{}"u8, default));
+        Assert.Equal(2, sent.Count);
+        Assert.True(sent.TryDequeue(out var put));
+        Assert.Equal("/some-bucket/p/" + Name, put.Target);
+        Assert.Equal("4waSgw==", put["x-amz-checksum-crc32c"]); // the check value of CRC-32C, E3069283
+        Assert.Equal("aws:kms", put["x-amz-server-side-encryption"]);
+        Assert.Equal("some-key", put["x-amz-server-side-encryption-aws-kms-key-id"]);
+        Assert.Equal("STANDARD_IA", put["x-amz-storage-class"]);
+        Assert.Equal("token", put["x-amz-security-token"]);
+        Assert.Contains("/eu-test-1/s3/", put["Authorization"], StringComparison.Ordinal);
+        Assert.True(sent.TryDequeue(out var small));
+        Assert.Equal(("aws:kms", null, "*"), (small["x-amz-server-side-encryption"], small["x-amz-storage-class"], small["If-None-Match"]));
+    }
+
+    [Fact]
+    public void In_virtual_host_style_the_bucket_is_in_the_host_and_a_name_nobody_knows_is_said_soon()
+    {
+        var options = new S3Options
+        {
+            Endpoint = new Uri("http://nowhere.invalid"), Addressing = S3Addressing.VirtualHost, Credential = new NetworkCredential("a", "b"),
+        };
+        var clock = Stopwatch.StartNew();
+        var e = Assert.Throws<HestiaException>(() => BackupRepository.Open("s3://some-bucket/p", options));
+        Assert.Equal(HestiaErrorCode.StoreUnavailable, e.Code);
+        Assert.Contains("some-bucket.nowhere.invalid", e.ToString(), StringComparison.Ordinal);
+        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 30);
+    }
+
+    [Fact]
     public void Only_a_certificate_of_a_trusted_authority_is_accepted()
     {
         using var folder = new TemporaryFolder();
@@ -286,7 +361,10 @@ public sealed class S3FaultTests
         using var wrong = new FaultProxy(_gateway, _ => ProxyAction.Forward, elsewhere);
         e = Assert.Throws<HestiaException>(() => BackupRepository.Open(
             direct.Location,
-            new S3Options { Endpoint = wrong.Endpoint, Credential = new NetworkCredential("a", "b"), CACertificatePath = folder["ca.pem"] }));
+            new S3Options
+            {
+                Endpoint = wrong.Endpoint, Credential = new NetworkCredential("a", "b"), CACertificatePath = folder["ca.pem"],
+            }));
         Assert.Equal(HestiaErrorCode.TlsUntrusted, e.Code);
 
         S3Options Options(string? authorities) => new()

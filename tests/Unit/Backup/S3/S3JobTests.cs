@@ -23,7 +23,7 @@ public sealed class S3JobTests : IDisposable
     public void Backup_increment_verify_restore_and_delta_restore()
     {
         using var repository = Open();
-        using var index = _fixture.Create(5000);
+        using var index = _fixture.Create(5000, compaction: false);
         var first = repository.Backup(index);
         Assert.Equal(first.Bytes, first.BytesSent);
         IndexFixture.Fill(index, 5000, 5100);
@@ -76,7 +76,7 @@ public sealed class S3JobTests : IDisposable
     [Fact]
     public void Two_hosts_that_back_up_at_once_are_both_right()
     {
-        using var one = _fixture.Create(3000);
+        using var one = _fixture.Create(3000, compaction: false);
         using var two = HestiaIndex.Create(
             _fixture.Folder["other"], new IndexSettings { KeyEncoding = DataEncoding.Utf8, ValueEncoding = DataEncoding.Utf8 },
             IndexFixture.Small);
@@ -116,7 +116,7 @@ public sealed class S3JobTests : IDisposable
     public void Damage_is_named_refused_and_where_it_shows_repaired_by_the_next_backup(string damage, HestiaErrorCode code)
     {
         using var repository = Open();
-        using var index = _fixture.Create(3000);
+        using var index = _fixture.Create(3000, compaction: false);
         var backup = repository.Backup(index);
         using var store = Store();
         var victim = store.List("objects/", default).MaxBy(i => i.Size);
@@ -147,7 +147,7 @@ public sealed class S3JobTests : IDisposable
         using (var index = _fixture.Create(30_000, compaction: false))
             repository.Backup(index);
         using var proxy = new FaultProxy(_gateway, r =>
-            r.Method == "GET" && r.Target.Contains("/backups/", StringComparison.Ordinal) && !r.Target.Contains('?', StringComparison.Ordinal)
+            r.Method == "GET" && r.Target.EndsWith(".json", StringComparison.Ordinal)
                 ? ProxyAction.Forward with { AnswerBytes = 5000 } : ProxyAction.Forward);
         using var through = BackupRepository.Open(_location, _gateway.Options(proxy.Endpoint, retry: TimeSpan.Zero));
         Assert.Single(through.List());
@@ -169,6 +169,42 @@ public sealed class S3JobTests : IDisposable
         using var store = Store();
         Thread.Sleep(2100);
         Assert.Equal(1, store.RemoveUnfinished(TimeSpan.FromSeconds(1), default));
+    }
+
+    [Fact]
+    public void A_host_with_the_least_permissions_backs_up_and_restores_and_can_remove_nothing_but_markers()
+    {
+        var place = S3Place.Parse(_location);
+        using (var owner = _gateway.Client()) RadosGateway.SetPolicy(owner, place.Bucket, Policy(place));
+        var options = _gateway.Options(user: RadosGateway.SmallUser);
+        using var repository = BackupRepository.Open(_location, options);
+        using var index = _fixture.Create(2000);
+        var backup = repository.Backup(index);
+        IndexFixture.Fill(index, 2000, 2100);
+        repository.Backup(index);
+        Assert.True(repository.Verify(backup.BackupId, new VerifyOptions { Deep = true }).Healthy);
+        repository.Restore(backup.BackupId, _fixture.Folder["restored"]);
+        using var store = _gateway.Store(_location, options);
+        store.PartBytes = 5 << 20;
+        using var large = new BytesContent(new byte[6 << 20]);
+        store.Put("objects/ab/large", large, default);
+        store.ProbeWrite(default);
+        Assert.Empty(store.List("locks/", default));
+        string[] others = [store.List("objects/", default).First().Name, store.List("backups/", default).First().Name, "repository.json"];
+        foreach (var name in others)
+            Assert.Equal(HestiaErrorCode.AccessDenied, Assert.Throws<HestiaException>(() => store.Delete(name, default)).Code);
+
+        // docs/repository.md has the same.
+        static string Policy(S3Place place) => $$"""
+            {"Version":"2012-10-17","Statement":[
+             {"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/small"]},
+              "Action":["s3:ListBucket","s3:ListBucketMultipartUploads"],"Resource":["arn:aws:s3:::{{place.Bucket}}"]},
+             {"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/small"]},
+              "Action":["s3:GetObject","s3:PutObject","s3:AbortMultipartUpload"],
+              "Resource":["arn:aws:s3:::{{place.Bucket}}/{{place.Prefix}}*"]},
+             {"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/small"]},
+              "Action":["s3:DeleteObject"],"Resource":["arn:aws:s3:::{{place.Bucket}}/{{place.Prefix}}locks/*"]}]}
+            """;
     }
 
     private BackupRepository Open() => BackupRepository.Open(_location, _gateway.Options());
