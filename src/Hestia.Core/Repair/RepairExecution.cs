@@ -34,6 +34,7 @@ internal sealed class RepairExecution(FileSystem files, string path, RepairPlan 
         MakeFolders();
         PutCopiesInPlace();
         if (plan.WriteManifest) WriteManifest();
+        else files.SyncDirectory(Path.Combine(path, FileNames.Manifests)); // the one it goes by may have its name in memory only
         if (plan.WriteSettings) WriteSettings();
         if (plan.CutLog) IndexOpener.ApplyLogActions(files, path, plan.Log!.Scan, cancellation);
         foreach (var file in plan.ToQuarantine) MoveAway(file);
