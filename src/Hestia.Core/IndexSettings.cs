@@ -49,7 +49,8 @@ public sealed record IndexSettings
     /// <summary>When a write is acknowledged. Default <see cref="Durability.GroupSync"/>.</summary>
     public Durability Durability { get; init; } = Durability.GroupSync;
 
-    /// <summary>How long the leader of a <see cref="Durability.GroupSync"/> group may wait for company; 0 to 1 second. Default 0.</summary>
+    /// <summary>How long the leader of a <see cref="Durability.GroupSync"/> group waits for company; 0 to 1 second. Default 0: by itself, up to a third of the
+    /// time a sync takes and only while others that have just written are not back yet; a lone writer never waits.</summary>
     public TimeSpan GroupDelay { get; init; }
 
     /// <summary>Bytes of entries a data block aims at; 1 KiB to 1 MiB. Default 4 KiB.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Hestia.Core.IO;
 
 namespace Hestia.Core;
 
@@ -45,10 +46,10 @@ internal class WorkScheduler
     }
 
     /// <summary>Waits until another thread has set the event with <see cref="Wake"/>.</summary>
-    public virtual void Wait(ManualResetEventSlim until) => until.Wait();
+    public virtual void Wait(ThreadSignal until) => until.Wait();
 
     /// <summary>Sets an event that a thread waits for, or soon will.</summary>
-    public virtual void Wake(ManualResetEventSlim waiting) => waiting.Set();
+    public virtual void Wake(ThreadSignal waiting) => waiting.Raise();
 
     /// <summary>Runs work now and then until it is disposed.</summary>
     public virtual IDisposable? Repeat(TimeSpan period, Action work) => new Timer(_ => work(), null, period, period);

@@ -113,10 +113,8 @@ internal sealed class CommitPipeline : IDisposable
             error = e;
         }
 
-        // Followers are woken before the next leader: those that write again at once are then in its group.
-        var lsn = first.Value;
-        own.CompleteOwn(Advance(ref lsn, own, error), error);
-        for (var i = 1; i < group.Count; i++) group[i].Complete(Advance(ref lsn, group[i], error), error, _scheduler);
+        // The next leader starts before the followers are woken: its write overlaps with their waking.
+        var followers = group.Count > 1 ? group.ToArray() : [];
         WriteRequest? next;
         lock (_gate)
         {
@@ -125,6 +123,9 @@ internal sealed class CommitPipeline : IDisposable
         }
 
         next?.Lead(_scheduler);
+        var lsn = first.Value;
+        own.CompleteOwn(Advance(ref lsn, own, error), error);
+        for (var i = 1; i < followers.Length; i++) followers[i].Complete(Advance(ref lsn, followers[i], error), error, _scheduler);
 
         static Lsn Advance(ref ulong next, WriteRequest request, Exception? error)
         {

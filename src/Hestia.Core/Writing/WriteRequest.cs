@@ -1,3 +1,5 @@
+using Hestia.Core.IO;
+
 namespace Hestia.Core.Writing;
 
 /// <summary>
@@ -13,7 +15,7 @@ internal sealed class WriteRequest
     [ThreadStatic]
     private static WriteRequest? t_cached;
 
-    private readonly ManualResetEventSlim _event = new(false, spinCount: 20);
+    private readonly ThreadSignal _event = new();
     private int _state;
 
     /// <summary>The operations to write, or null for work.</summary>

@@ -1,4 +1,5 @@
 using Hestia.Core;
+using Hestia.Core.IO;
 
 namespace Hestia.Unit.Simulation;
 
@@ -49,13 +50,13 @@ internal sealed class SimulatedScheduler(Random random) : WorkScheduler
         for (var i = random.Next(8); i > 0 && !here() && Running is { } threads; i--) threads.GiveWay();
     }
 
-    public override void Wait(ManualResetEventSlim until)
+    public override void Wait(ThreadSignal until)
     {
-        if (Running is { } threads) threads.WaitFor(() => until.IsSet);
+        if (Running is { } threads) threads.WaitFor(() => until.IsRaised);
         else base.Wait(until);
     }
 
-    public override void Wake(ManualResetEventSlim waiting)
+    public override void Wake(ThreadSignal waiting)
     {
         base.Wake(waiting);
         if (Running is { } threads && random.Next(4) == 0) threads.GiveWay();
