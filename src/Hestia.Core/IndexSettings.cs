@@ -62,7 +62,7 @@ public sealed record IndexSettings
     /// <summary>Bits per key of the Bloom filters; 0 (none) to 32. Default 10.</summary>
     public int BloomBitsPerKey { get; init; } = 10;
 
-    /// <summary>Codec of the data blocks below level 1. Default <see cref="BlockCodec.Snappy"/>.</summary>
+    /// <summary>Codec of the data blocks. Default <see cref="BlockCodec.Snappy"/>.</summary>
     public BlockCodec Codec { get; init; } = BlockCodec.Snappy;
 }
 
