@@ -46,7 +46,9 @@ internal class WorkScheduler
     }
 
     /// <summary>Waits until another thread has set the event with <see cref="Wake"/>.</summary>
-    public virtual void Wait(ThreadSignal until) => until.Wait();
+    /// <param name="until">The event.</param>
+    /// <param name="brief">It is a matter of microseconds.</param>
+    public virtual void Wait(ThreadSignal until, bool brief) => until.Wait(brief);
 
     /// <summary>Sets an event that a thread waits for, or soon will.</summary>
     public virtual void Wake(ThreadSignal waiting) => waiting.Raise();

@@ -14,6 +14,10 @@ internal sealed unsafe partial class ThreadSignal
     private const int WaitPrivate = 128; // FUTEX_WAIT | FUTEX_PRIVATE_FLAG
     private const int WakePrivate = 129; // FUTEX_WAKE | FUTEX_PRIVATE_FLAG
 
+    private const int BriefLooks = 64;
+    private const int SpinsBetween = 4;
+
+    private static readonly bool s_spins = Environment.ProcessorCount > 1;
     private static readonly long s_futex = OperatingSystem.IsLinux()
         ? RuntimeInformation.ProcessArchitecture switch { Architecture.X64 => 202, Architecture.Arm64 => 98, _ => 0 }
         : 0;
@@ -36,8 +40,18 @@ internal sealed unsafe partial class ThreadSignal
     }
 
     /// <summary>Waits until it is raised. Only one thread may wait.</summary>
-    public void Wait()
+    /// <param name="brief">It will be raised within microseconds: look for about ten of them before sleeping, which takes longer than that.</param>
+    public void Wait(bool brief)
     {
+        if (brief && s_spins)
+        {
+            for (var i = 0; i < BriefLooks; i++)
+            {
+                if (IsRaised) return;
+                Thread.SpinWait(SpinsBetween);
+            }
+        }
+
         if (_event is not null)
         {
             _event.Wait();
@@ -51,10 +65,13 @@ internal sealed unsafe partial class ThreadSignal
         }
     }
 
+    /// <summary>
+    /// Takes it back. A full fence: what the waiter looks at next it must read after this store, or a raise between the two is overwritten by it and lost.
+    /// </summary>
     public void Reset()
     {
         if (_event is not null) _event.Reset();
-        else Volatile.Write(ref _word[0], Clear);
+        else Interlocked.Exchange(ref _word[0], Clear);
     }
 
     [LibraryImport("libc")]

@@ -79,7 +79,7 @@ internal sealed class CommitPipeline : IDisposable
             else _queue.Enqueue(request);
         }
 
-        if (leads || request.WaitForTurn(_scheduler)) Lead(request);
+        if (leads || request.WaitForTurn(_scheduler, brief: _durability is Durability.Async or Durability.Off)) Lead(request);
         var (result, error) = (request.Result, request.Error);
         request.Recycle();
         if (error is not null) throw Rethrowable(error);

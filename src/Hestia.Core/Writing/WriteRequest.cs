@@ -53,14 +53,14 @@ internal sealed class WriteRequest
     }
 
     /// <summary>Waits until the request is done (false) or its thread has become the leader (true).</summary>
-    public bool WaitForTurn(WorkScheduler scheduler)
+    public bool WaitForTurn(WorkScheduler scheduler, bool brief)
     {
         while (true)
         {
             var state = Volatile.Read(ref _state);
             if (state == Done) return false;
             if (state == Leading) return true;
-            scheduler.Wait(_event);
+            scheduler.Wait(_event, brief);
             _event.Reset();
         }
     }

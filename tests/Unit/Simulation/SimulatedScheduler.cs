@@ -50,10 +50,10 @@ internal sealed class SimulatedScheduler(Random random) : WorkScheduler
         for (var i = random.Next(8); i > 0 && !here() && Running is { } threads; i--) threads.GiveWay();
     }
 
-    public override void Wait(ThreadSignal until)
+    public override void Wait(ThreadSignal until, bool brief)
     {
         if (Running is { } threads) threads.WaitFor(() => until.IsRaised);
-        else base.Wait(until);
+        else base.Wait(until, brief);
     }
 
     public override void Wake(ThreadSignal waiting)
