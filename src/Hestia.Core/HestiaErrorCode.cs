@@ -163,4 +163,7 @@ public enum HestiaErrorCode
 
     /// <summary>A passphrase or key file was given for a repository that is not encrypted.</summary>
     RepositoryNotEncrypted,
+
+    /// <summary>The destination of a copy has another backup with the same id.</summary>
+    BackupDiffers,
 }
