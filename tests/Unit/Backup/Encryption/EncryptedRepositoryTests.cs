@@ -82,7 +82,7 @@ public sealed class EncryptedRepositoryTests : IDisposable
             }
 
             // Names of objects are not the hashes of what the index holds.
-            var segments = Directory.GetFiles(_fixture.IndexPath, "*", SearchOption.AllDirectories)
+            var segments = Directory.GetFiles(Path.Combine(_fixture.IndexPath, "segments"))
                 .Select(f => Convert.ToHexString(SHA256.HashData(Read(f))).ToLowerInvariant()).ToHashSet();
             var objects = Directory.GetFiles(Path.Combine(_path, "objects"), "*", SearchOption.AllDirectories);
             Assert.NotEmpty(objects);
