@@ -7,8 +7,8 @@ namespace Hestia.Backup;
 public sealed partial class BackupRepository
 {
     /// <summary>
-    /// Copies a backup to another repository, which may be of another kind and otherwise encrypted. It keeps its id. Only what is missing is
-    /// sent, hashed on its way; the backup exists there once all of it does. One that was killed is gone on with by running it again.
+    /// Copies a backup to another repository, which may be of another kind and otherwise encrypted. It keeps its id. Only what is missing
+    /// is sent, hashed on its way; the backup exists there once all of it does. One that was killed is gone on with by running it again.
     /// </summary>
     /// <param name="backupId">Id of the backup.</param>
     /// <param name="destination">Where to; open.</param>

@@ -37,8 +37,8 @@ public sealed partial class BackupRepository
     /// <param name="cancellationToken">Cancels.</param>
     /// <returns>All keys as they are now.</returns>
     /// <exception cref="HestiaException">
-    /// KeyRejected, RepositoryNotEncrypted, InvalidOption, TimedOut (somebody else is just changing the keys), RepositoryDamaged, AccessDenied,
-    /// IoError.
+    /// KeyRejected, RepositoryNotEncrypted, InvalidOption, TimedOut (somebody else is just changing the keys), RepositoryDamaged,
+    /// AccessDenied, IoError.
     /// </exception>
     public IReadOnlyList<RepositoryKeyInfo> SetKey(
         string name, RepositoryKey present, RepositoryKey wanted, CancellationToken cancellationToken = default)
@@ -55,7 +55,8 @@ public sealed partial class BackupRepository
     /// <param name="cancellationToken">Cancels.</param>
     /// <returns>All keys as they are now.</returns>
     /// <exception cref="HestiaException">
-    /// KeyNotFound, KeyRejected, RepositoryNotEncrypted, InvalidOption (it is the last), TimedOut, RepositoryDamaged, AccessDenied, IoError.
+    /// KeyNotFound, KeyRejected, RepositoryNotEncrypted, InvalidOption (it is the last), TimedOut, RepositoryDamaged, AccessDenied,
+    /// IoError.
     /// </exception>
     public IReadOnlyList<RepositoryKeyInfo> RemoveKey(string name, RepositoryKey present, CancellationToken cancellationToken = default)
     {

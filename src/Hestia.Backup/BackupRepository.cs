@@ -70,8 +70,8 @@ public sealed partial class BackupRepository : IDisposable
     /// <param name="key">One of its passphrases or key files; null for one that is not encrypted.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="HestiaException">
-    /// As without encryption, and KeyMissing (it is encrypted, no key given), KeyRejected (the wrong one), RepositoryNotEncrypted (a key was
-    /// given and none is needed, which is never passed over).
+    /// As without encryption, and KeyMissing (it is encrypted, no key given), KeyRejected (the wrong one), RepositoryNotEncrypted (a key
+    /// was given and none is needed, which is never passed over).
     /// </exception>
     public static BackupRepository Open(
         string location, StoreOptions? options, RepositoryKey? key, CancellationToken cancellationToken = default) =>

@@ -18,7 +18,7 @@ public enum RepositoryKeyKind
     KeyFile,
 }
 
-/// <summary>A passphrase or key file: what opens an encrypted repository. Dispose it when nothing is to be opened with it any more.</summary>
+/// <summary>A passphrase or key file: what opens an encrypted repository. Dispose it when it is not needed any more.</summary>
 public sealed class RepositoryKey : IDisposable
 {
     /// <summary>A shorter key file is refused: it must not be possible to guess.</summary>

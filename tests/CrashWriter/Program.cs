@@ -23,8 +23,8 @@ namespace Hestia.CrashWriter;
 /// ! TEXT                     this process found something wrong itself
 /// </code>
 /// As <c>repair PATH</c> it repairs the index there instead: <c>m</c> when it begins, <c>d ACTIONS LOSSES</c> when it is done.
-/// As <c>copy SOURCE DESTINATION</c> it copies all backups of a repository, <c>m</c> and <c>d SEGMENTS BYTES</c> likewise; the passphrase of both is
-/// in the environment.
+/// As <c>copy SOURCE DESTINATION</c> it copies all backups of a repository, <c>m</c> and <c>d SEGMENTS BYTES</c> likewise; the
+/// passphrase of both is in the environment.
 /// </summary>
 internal static class Program
 {

@@ -72,7 +72,7 @@ internal sealed class EncryptedContent : ObjectContent
         return total;
     }
 
-    /// <summary>Begins again under a new key: what is read the second time may differ from the first, and must not share its key stream.</summary>
+    /// <summary>Begins again under a new key: what is read now may differ from what was, and must not share its key stream.</summary>
     public override void Rewind()
     {
         _source.Rewind();

@@ -101,7 +101,8 @@ internal sealed class EncryptedReader : StoredReader
         if (EncryptionFormat.PlainLength(_storedLength) is null) throw CutShort();
         var header = _stored.AsSpan(0, EncryptionFormat.HeaderBytes);
         if (_reader.ReadFull(header) != header.Length) throw CutShort();
-        if (!header.StartsWith(EncryptionFormat.Magic)) throw new InvalidDataException("it is not encrypted, or was encrypted in another way.");
+        if (!header.StartsWith(EncryptionFormat.Magic))
+            throw new InvalidDataException("it is not encrypted, or was encrypted in another way.");
         if (_offset > 0)
         {
             _reader.Dispose();

@@ -21,7 +21,7 @@ internal sealed class RepositoryCipher : IDisposable
         _names = new NameCipher(Subkey(masterKey, "hestia name tags"u8), Subkey(masterKey, "hestia names"u8));
     }
 
-    /// <summary>Name of an object: a keyed hash of its content's hash. Without the key nobody can tell whether something known is there.</summary>
+    /// <summary>Name of an object: a keyed hash of its content's hash. Without the key nobody can tell what is there.</summary>
     public string ObjectName(SegmentId id)
     {
         Span<byte> hash = stackalloc byte[SegmentId.Size];

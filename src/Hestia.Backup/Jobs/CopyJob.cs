@@ -89,7 +89,7 @@ internal sealed class CopyJob(
         if (!overlaps) return;
         throw new HestiaException(
             HestiaErrorCode.InvalidOption,
-            $"The repository '{source.Location}' cannot be copied to '{destination.Location}': they are the same, or one lies in the other.",
+            $"The repository '{source.Location}' cannot be copied to '{destination.Location}': one is the other, or lies in it.",
             destination.Location,
             "Copy to a repository in another place, best at another site.");
     }
@@ -100,7 +100,8 @@ internal sealed class CopyJob(
         var name = RepositoryNames.Backup(manifest.Summary.IndexId, backupId);
         // Byte for byte, so that members this version does not know arrive too.
         var bytes = source.Store.ReadAll(name, BackupManifest.MaxBytes, cancellationToken);
-        if (bytes is not null && BackupManifest.Parse(bytes).Summary.Nonce == manifest.Summary.Nonce) return new Copied(name, bytes, manifest);
+        if (bytes is not null && BackupManifest.Parse(bytes).Summary.Nonce == manifest.Summary.Nonce)
+            return new Copied(name, bytes, manifest);
         throw new HestiaException(
             HestiaErrorCode.BackupNotFound,
             $"Backup {backupId} was removed from '{source.Location}' while it was looked at.",

@@ -30,8 +30,8 @@ internal sealed class RepositoryContext(
     public TimeProvider Clock => Files.Clock;
 
     /// <summary>
-    /// The one place that says under which name a segment is stored: its hash, or in an encrypted repository a keyed hash of that, from which
-    /// the segment cannot be told. So what is listed below objects/ is compared with these names, never the other way round.
+    /// The one place that says under which name a segment is stored: its hash, or in an encrypted repository a keyed hash of that, from
+    /// which the segment cannot be told. So what is listed below objects/ is compared with these names, never the other way round.
     /// </summary>
     public string ObjectName(SegmentId id) => cipher is null ? RepositoryNames.Object(id) : cipher.ObjectName(id);
 

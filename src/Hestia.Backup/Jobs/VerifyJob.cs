@@ -80,7 +80,9 @@ internal sealed class VerifyJob(
                 }
                 catch (InvalidDataException e)
                 {
-                    Add(nameof(HestiaErrorCode.ObjectDamaged), segment, "does not hold what was written into it: " + e.Message.TrimEnd('.'));
+                    Add(
+                        nameof(HestiaErrorCode.ObjectDamaged), segment,
+                        "does not hold what was written into it: " + e.Message.TrimEnd('.'));
                 }
                 catch (HestiaException e) when (e.Code is HestiaErrorCode.IoError or HestiaErrorCode.AccessDenied)
                 {

@@ -108,8 +108,8 @@ public sealed class CopyHestiaBackupCommand : RepositoryCmdlet
     {
         if (!WillExplain(ConfirmImpact.Medium)) return $"Copy the backup to {_destination.Location}";
         var plan = Run($"Looking at {backupId}", (_, token) => source.PlanCopy(backupId, _destination, token));
-        return $"Copy the backup of {plan.IndexName} ({Display.Segments(plan.Segments)}, {Display.Size(plan.Bytes)}) to {_destination.Location}, "
-            + $"sending {Display.Segments(plan.SegmentsToSend)} ({Display.Size(plan.BytesToSend)})"
+        return $"Copy the backup of {plan.IndexName} ({Display.Segments(plan.Segments)}, {Display.Size(plan.Bytes)}) "
+            + $"to {_destination.Location}, sending {Display.Segments(plan.SegmentsToSend)} ({Display.Size(plan.BytesToSend)})"
             + (plan.AlreadyThere ? "; the backup is there already" : "");
     }
 }

@@ -37,7 +37,8 @@ public sealed class NewHestiaRepositoryCommand : StoreConnectionCmdlet
         if (KeyName is not null && key is null)
         {
             ThrowTerminatingError(Failures.ToErrorRecord(new HestiaException(
-                HestiaErrorCode.InvalidOption, "A name for a key was given, and no key.", KeyName, "Give -Passphrase or -KeyFile, or leave it out.")));
+                HestiaErrorCode.InvalidOption, "A name for a key was given, and no key.", KeyName,
+                "Give -Passphrase or -KeyFile, or leave it out.")));
         }
 
         if (!ShouldProcess(location, key is null ? "Create a repository" : "Create an encrypted repository")) return;

@@ -32,7 +32,7 @@ public sealed class RegisterHestiaRepositoryCommand : StoreSettingsCmdlet
     [ValidateNotNullOrEmpty]
     public string? SecretName { get; set; }
 
-    /// <summary>Name of the secret that holds the passphrase of an encrypted repository: a SecureString, or a PSCredential's password.</summary>
+    /// <summary>Name of the secret that holds the passphrase of an encrypted repository: a SecureString or PSCredential.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? KeySecretName { get; set; }
@@ -91,7 +91,8 @@ public sealed class RegisterHestiaRepositoryCommand : StoreSettingsCmdlet
             : SecretName is not null && settings.Profile is not null ? "A secret and a profile were given; one of them has to be left out."
             : null;
         return problem is null ? new Registration(
-            Name, location, settings, Vault, SecretName, KeySecretName, KeyFile is null ? null : ResolveOne(KeyFile)) : throw new HestiaException(
+            Name, location, settings, Vault, SecretName, KeySecretName, KeyFile is null ? null : ResolveOne(KeyFile))
+            : throw new HestiaException(
             HestiaErrorCode.InvalidOption, problem, Name, "Correct the call.");
     }
 }

@@ -44,7 +44,8 @@ public sealed class SetHestiaRepositoryKeyCommand : RepositoryCmdlet
             BackupRepository.Open(target.Location, target.Options, target.Key, token));
         var exists = repository.Keys.Any(k => string.Equals(k.Name, Name, StringComparison.OrdinalIgnoreCase));
         var what = wanted.Kind == RepositoryKeyKind.Passphrase ? "passphrase" : "key file";
-        if (!ShouldProcess(target.Location, exists ? $"Replace the key '{Name}' by another {what}" : $"Add a {what} as the key '{Name}'")) return true;
+        var action = exists ? $"Replace the key '{Name}' by another {what}" : $"Add a {what} as the key '{Name}'";
+        if (!ShouldProcess(target.Location, action)) return true;
         var keys = Run($"Changing the keys of {target.Location}", (_, token) => repository.SetKey(Name, target.Key!, wanted, token));
         RepositoryConnections.RememberKey(repository.Location, wanted);
         WriteObject(keys.First(k => string.Equals(k.Name, Name, StringComparison.OrdinalIgnoreCase)));

@@ -102,9 +102,11 @@ internal static class RepositoryResolver
         }
     }
 
-    private static HestiaCommandException WrongSecret(Registration entry, string secretName, string what, string kind, string action) => new(
+    private static HestiaCommandException WrongSecret(
+        Registration entry, string secretName, string what, string kind, string action) => new(
         CommandErrors.SecretUnavailable, ErrorCategory.InvalidType,
-        $"The {what} of repository '{entry.Name}', {Where(entry, secretName)}, should be {kind} and something else was found.", entry.Name, action);
+        $"The {what} of repository '{entry.Name}', {Where(entry, secretName)}, should be {kind} and something else was found.",
+        entry.Name, action);
 
     private static string Where(Registration entry, string secretName) =>
         $"secret '{secretName}'" + (entry.Vault is null ? "" : $" in vault '{entry.Vault}'");

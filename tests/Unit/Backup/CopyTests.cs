@@ -52,7 +52,7 @@ public sealed class CopyTests(ITestOutputHelper output) : IDisposable
         Assert.Equal(
             source.List().Select(b => b with { Repository = "", Settings = null! }).Select(Known),
             destination.List().Select(b => b with { Repository = "", Settings = null! }).Select(Known));
-        foreach (var backup in destination.List()) Assert.True(destination.Verify(backup.BackupId, new VerifyOptions { Deep = true }).Healthy);
+        AssertWhole(destination);
         var target = _fixture.Folder["restored"];
         destination.Restore(second.BackupId, target);
         Assert.Equal(IndexFixture.Read(index), IndexFixture.Read(target));
@@ -209,18 +209,18 @@ public sealed class CopyTests(ITestOutputHelper output) : IDisposable
             }
 
             // What is listed is whole, killed or not.
-            foreach (var backup in destination.List())
-                Assert.True(destination.Verify(backup.BackupId, new VerifyOptions { Deep = true }).Healthy, $"seed {CrashSettings.Seed}, round {round}");
+            AssertWhole(destination, $"seed {CrashSettings.Seed}, round {round}");
             var there = Objects(name).Count(f => !f.EndsWith(".tmp", StringComparison.Ordinal));
             var result = source.Copy(backups[1].BackupId, destination);
             source.Copy(backups[0].BackupId, destination);
             if (there > 0 && result.SegmentsReused > 0) begun++;
             Assert.Equal(2, destination.List().Count);
-            foreach (var backup in destination.List()) Assert.True(destination.Verify(backup.BackupId, new VerifyOptions { Deep = true }).Healthy);
+            AssertWhole(destination);
             Directory.Delete(_fixture.Folder[name], recursive: true);
         }
 
-        output.WriteLine($"{kills} kills in {CrashSettings.Rounds} rounds, {begun} went on with what was there; a copy takes {length.TotalMilliseconds:F0} ms");
+        output.WriteLine($"{kills} kills in {CrashSettings.Rounds} rounds, {begun} went on with what was there; "
+            + $"a copy takes {length.TotalMilliseconds:F0} ms");
         Assert.InRange(kills, 1, int.MaxValue);
     }
 
@@ -228,7 +228,8 @@ public sealed class CopyTests(ITestOutputHelper output) : IDisposable
     private TimeSpan Run(string destination, TimeSpan? killAfter, out bool finished)
     {
         var start = new ProcessStartInfo(WriterProcess.Dotnet) { RedirectStandardOutput = true, UseShellExecute = false };
-        foreach (var argument in (string[])["exec", Path.Combine(AppContext.BaseDirectory, "Hestia.CrashWriter.dll"), "copy", _fixture.Folder["from"], _fixture.Folder[destination]])
+        var program = Path.Combine(AppContext.BaseDirectory, "Hestia.CrashWriter.dll");
+        foreach (var argument in (string[])["exec", program, "copy", _fixture.Folder["from"], _fixture.Folder[destination]])
             start.ArgumentList.Add(argument);
         start.Environment["HESTIA_TEST_PASSPHRASE"] = Passphrase;
         start.Environment["DOTNET_DbgEnableMiniDump"] = "0";
@@ -243,12 +244,19 @@ public sealed class CopyTests(ITestOutputHelper output) : IDisposable
         return clock.Elapsed;
     }
 
+    private static void AssertWhole(BackupRepository repository, string? what = null)
+    {
+        foreach (var backup in repository.List())
+            Assert.True(repository.Verify(backup.BackupId, new VerifyOptions { Deep = true }).Healthy, what);
+    }
+
     private BackupRepository Create(string name, RepositoryKey? key) => BackupRepository.Create(_fixture.Folder[name], null, key, null);
 
     private string[] Objects(string name)
     {
         var folder = Path.Combine(_fixture.Folder[name], "objects");
-        return Directory.Exists(folder) ? [.. Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)] : [];
+        if (!Directory.Exists(folder)) return [];
+        return [.. Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
     }
 
     private sealed class Watch(Action<WorkProgress> seen) : IProgress<WorkProgress>

@@ -26,7 +26,8 @@ public sealed class EncryptedItemTests : IDisposable
         _store = new EncryptedStore(_inner, _cipher);
     }
 
-    public static TheoryData<int> Sizes => [0, 1, 15, 16, 17, 4096, Chunk - 1, Chunk, Chunk + 1, (2 * Chunk) - 1, 2 * Chunk, (3 * Chunk) + 7];
+    public static TheoryData<int> Sizes =>
+        [0, 1, 15, 16, 17, 4096, Chunk - 1, Chunk, Chunk + 1, (2 * Chunk) - 1, 2 * Chunk, (3 * Chunk) + 7];
 
     public void Dispose()
     {
@@ -152,7 +153,7 @@ public sealed class EncryptedItemTests : IDisposable
         }
 
         static byte[] Piece(byte[] bytes, int i) =>
-            bytes.AsSpan(EncryptionFormat.HeaderBytes + (i * EncryptionFormat.StoredChunkBytes), EncryptionFormat.StoredChunkBytes).ToArray();
+            [.. bytes.Skip(EncryptionFormat.HeaderBytes + (i * EncryptionFormat.StoredChunkBytes)).Take(EncryptionFormat.StoredChunkBytes)];
     }
 
     [Fact]
@@ -217,7 +218,8 @@ public sealed class EncryptedItemTests : IDisposable
         var stored = Assert.Single(_inner.List(kind, default)).Name;
         Assert.StartsWith(kind, stored, StringComparison.Ordinal);
         Assert.Matches("^[a-z]+(/[0-9a-v]{26,})+$", stored);
-        foreach (var part in name[kind.Length..].Split('/', '-', '.').Where(p => p.Length > 3)) Assert.DoesNotContain(part, stored, StringComparison.Ordinal);
+        foreach (var part in name[kind.Length..].Split('/', '-', '.').Where(p => p.Length > 3))
+            Assert.DoesNotContain(part, stored, StringComparison.Ordinal);
         _store.Delete(name, default);
         Assert.Empty(_inner.List(kind, default));
     }
@@ -276,9 +278,10 @@ public sealed class EncryptedItemTests : IDisposable
     {
         Assert.Null(EncryptionFormat.PlainLength(0));
         Assert.Null(EncryptionFormat.PlainLength(EncryptionFormat.HeaderBytes));
-        Assert.Null(EncryptionFormat.PlainLength(EncryptionFormat.HeaderBytes + EncryptionFormat.StoredChunkBytes + EncryptionFormat.TagBytes));
+        Assert.Null(EncryptionFormat.PlainLength(EncryptionFormat.StoredLength(Chunk) + EncryptionFormat.TagBytes));
         Assert.Equal(0, EncryptionFormat.PlainLength(EncryptionFormat.StoredLength(0)));
-        for (var plain = 0L; plain < 5 * Chunk; plain += 977) Assert.Equal(plain, EncryptionFormat.PlainLength(EncryptionFormat.StoredLength(plain)));
+        for (var plain = 0L; plain < 5 * Chunk; plain += 977)
+            Assert.Equal(plain, EncryptionFormat.PlainLength(EncryptionFormat.StoredLength(plain)));
     }
 
     private string Put(byte[] bytes)

@@ -66,7 +66,8 @@ public sealed class EncryptedRepositoryTests : IDisposable
             string[] secrets =
             [
                 backup.BackupId, index.Id.ToString(), "orders", IndexFixture.Key(7)[..6], "value-", _fixture.IndexPath,
-                "hestia-backup", "segments", .. Environment.MachineName.Length > 5 ? [Environment.MachineName] : Array.Empty<string>(), // shorter ones come by chance
+                "hestia-backup", "segments",
+                .. Environment.MachineName.Length > 5 ? [Environment.MachineName] : Array.Empty<string>(), // shorter ones come by chance
             ];
             var descriptor = Path.Combine(_path, RepositoryNames.Descriptor);
             foreach (var file in Directory.GetFiles(_path, "*", SearchOption.AllDirectories))
@@ -133,7 +134,8 @@ public sealed class EncryptedRepositoryTests : IDisposable
         using var repository = Open();
         using var index = _fixture.Create(5000);
         var backup = repository.Backup(index);
-        var objects = Directory.GetFiles(Path.Combine(_path, "objects"), "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).ToArray();
+        var objects = Directory.GetFiles(Path.Combine(_path, "objects"), "*", SearchOption.AllDirectories)
+            .Order(StringComparer.Ordinal).ToArray();
         Assert.InRange(objects.Length, 3, int.MaxValue);
         var before = File.ReadAllBytes(objects[0]);
 
@@ -145,7 +147,9 @@ public sealed class EncryptedRepositoryTests : IDisposable
         AssertCode(HestiaErrorCode.ObjectDamaged, () => repository.Restore(backup.BackupId, _fixture.Folder["restored"]));
 
         File.WriteAllBytes(objects[0], File.ReadAllBytes(objects[1])); // another intact object under its name
-        Assert.Contains(repository.Verify(backup.BackupId, new VerifyOptions { Deep = true }).Findings, f => f.Code == nameof(HestiaErrorCode.ObjectDamaged));
+        Assert.Contains(
+            repository.Verify(backup.BackupId, new VerifyOptions { Deep = true }).Findings,
+            f => f.Code == nameof(HestiaErrorCode.ObjectDamaged));
 
         File.WriteAllBytes(objects[0], before[..^1]);
         Assert.Equal(nameof(HestiaErrorCode.ObjectDamaged), Assert.Single(repository.Verify(backup.BackupId).Findings).Code);
@@ -226,10 +230,11 @@ public sealed class EncryptedRepositoryTests : IDisposable
     {
         using var standard = RepositoryKey.FromPassphrase("a real one");
         var path = _fixture.Folder["standard"];
-        using (BackupRepository.Create(path, null, standard, "ops")) Assert.True(File.Exists(Path.Combine(path, RepositoryNames.Descriptor)));
+        BackupRepository.Create(path, null, standard, "ops").Dispose();
         var text = File.ReadAllText(Path.Combine(path, RepositoryNames.Descriptor));
         Assert.Contains("\"method\":\"aes-256-gcm\",\"chunkBytes\":65536", text, StringComparison.Ordinal);
-        Assert.Contains("\"name\":\"ops\",\"kind\":\"passphrase\",\"kdf\":\"pbkdf2-sha256\",\"rounds\":600000,", text, StringComparison.Ordinal);
+        Assert.Contains(
+            "\"name\":\"ops\",\"kind\":\"passphrase\",\"kdf\":\"pbkdf2-sha256\",\"rounds\":600000,", text, StringComparison.Ordinal);
         BackupRepository.Open(path, null, standard).Dispose();
     }
 
@@ -257,7 +262,8 @@ public sealed class EncryptedRepositoryTests : IDisposable
         void AssertDamaged(KeySlot wrong) => Assert.Throws<InvalidDataException>(() =>
             RepositoryDescriptor.Parse((descriptor with { Encryption = new EncryptionParameters([wrong]) }).Serialize()));
 
-        void AssertRejected(RepositoryDescriptor wrong) => AssertCode(HestiaErrorCode.KeyRejected, () => Unlocking.Unlock(wrong, _key, "here"));
+        void AssertRejected(RepositoryDescriptor wrong) =>
+            AssertCode(HestiaErrorCode.KeyRejected, () => Unlocking.Unlock(wrong, _key, "here"));
     }
 
     [Theory]
