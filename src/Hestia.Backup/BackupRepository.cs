@@ -1,3 +1,4 @@
+using Hestia.Backup.Encryption;
 using Hestia.Backup.Format;
 using Hestia.Backup.Jobs;
 using Hestia.Backup.Stores;
@@ -7,7 +8,7 @@ using Hestia.Core.IO;
 namespace Hestia.Backup;
 
 /// <summary>A place where backups live. Open one, then back up, list, verify, restore. Thread-safe.</summary>
-public sealed class BackupRepository : IDisposable
+public sealed partial class BackupRepository : IDisposable
 {
     private readonly RepositoryContext _context;
     private bool _disposed;
@@ -39,7 +40,18 @@ public sealed class BackupRepository : IDisposable
     /// ContainerNotFound, CredentialsMissing, CredentialsRejected, ClockSkew, TlsUntrusted, StoreUnavailable, StoreThrottled.
     /// </exception>
     public static BackupRepository Create(string location, StoreOptions? options, CancellationToken cancellationToken = default) =>
-        Create(location, options, FileSystem.Physical, cancellationToken);
+        Create(location, options, null, null, FileSystem.Physical, cancellationToken);
+
+    /// <summary>Creates an encrypted repository in a place that is empty, and opens it.</summary>
+    /// <param name="location">Path of a folder, or <c>s3://bucket/prefix</c>; the bucket must be there.</param>
+    /// <param name="options">How to reach it; null for a folder, or for what the environment says.</param>
+    /// <param name="key">Its first passphrase or key file; null for one that is not encrypted. What is lost with all keys is lost.</param>
+    /// <param name="keyName">Name of that key; null for <c>default</c>.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="HestiaException">As without encryption.</exception>
+    public static BackupRepository Create(
+        string location, StoreOptions? options, RepositoryKey? key, string? keyName, CancellationToken cancellationToken = default) =>
+        Create(location, options, key, keyName, FileSystem.Physical, cancellationToken);
 
     /// <summary>Opens a repository. Never creates one.</summary>
     /// <param name="location">Path of a folder, or <c>s3://bucket/prefix</c>.</param>
@@ -50,7 +62,20 @@ public sealed class BackupRepository : IDisposable
     /// ContainerNotFound, CredentialsMissing, CredentialsRejected, ClockSkew, TlsUntrusted, StoreUnavailable, StoreThrottled.
     /// </exception>
     public static BackupRepository Open(string location, StoreOptions? options, CancellationToken cancellationToken = default) =>
-        Open(location, options, FileSystem.Physical, cancellationToken);
+        Open(location, options, null, FileSystem.Physical, cancellationToken);
+
+    /// <summary>Opens a repository that may be encrypted. Never creates one.</summary>
+    /// <param name="location">Path of a folder, or <c>s3://bucket/prefix</c>.</param>
+    /// <param name="options">How to reach it; null for a folder, or for what the environment says.</param>
+    /// <param name="key">One of its passphrases or key files; null for one that is not encrypted.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="HestiaException">
+    /// As without encryption, and KeyMissing (it is encrypted, no key given), KeyRejected (the wrong one), RepositoryNotEncrypted (a key
+    /// was given and none is needed, which is never passed over).
+    /// </exception>
+    public static BackupRepository Open(
+        string location, StoreOptions? options, RepositoryKey? key, CancellationToken cancellationToken = default) =>
+        Open(location, options, key, FileSystem.Physical, cancellationToken);
 
     /// <summary>Opens a repository. Never creates one.</summary>
     /// <param name="location">Path of the folder.</param>
@@ -226,37 +251,42 @@ public sealed class BackupRepository : IDisposable
     }
 
     internal static BackupRepository Create(string location, FileSystem files, CancellationToken cancellationToken = default) =>
-        Create(location, null, files, cancellationToken);
+        Create(location, null, null, null, files, cancellationToken);
 
     internal static BackupRepository Open(string location, FileSystem files, CancellationToken cancellationToken = default) =>
-        Open(location, null, files, cancellationToken);
+        Open(location, null, null, files, cancellationToken);
 
     internal static BackupRepository Create(
-        string location, StoreOptions? options, FileSystem files, CancellationToken cancellationToken)
+        string location, StoreOptions? options, RepositoryKey? key, string? keyName, FileSystem files, CancellationToken cancellationToken)
     {
         var store = StoreProviders.Open(location, options, files);
+        RepositoryCipher? cipher = null;
         try
         {
             store.Prepare(cancellationToken);
             var descriptor = new RepositoryDescriptor(Guid.NewGuid(), files.Clock.GetUtcNow());
+            if (key is not null) (descriptor, cipher) = EncryptionParameters.Begin(descriptor, key, keyName);
             if (!store.TryCreate(RepositoryNames.Descriptor, descriptor.Serialize(), cancellationToken))
                 throw RepositoryStore.Exists(store.Location);
-            return new BackupRepository(new RepositoryContext(store, descriptor, files));
+            return new BackupRepository(new RepositoryContext(store, descriptor, files, cipher));
         }
         catch
         {
+            cipher?.Dispose();
             store.Dispose();
             throw;
         }
     }
 
     internal static BackupRepository Open(
-        string location, StoreOptions? options, FileSystem files, CancellationToken cancellationToken)
+        string location, StoreOptions? options, RepositoryKey? key, FileSystem files, CancellationToken cancellationToken)
     {
         var store = StoreProviders.Open(location, options, files);
         try
         {
-            return new BackupRepository(new RepositoryContext(store, RepositoryContext.ReadDescriptor(store, cancellationToken), files));
+            var descriptor = RepositoryContext.ReadDescriptor(store, cancellationToken);
+            return new BackupRepository(
+                new RepositoryContext(store, descriptor, files, Unlocking.Unlock(descriptor, key, store.Location)));
         }
         catch
         {

@@ -151,4 +151,19 @@ public enum HestiaErrorCode
 
     /// <summary>The store asked to slow down for longer than was waited for.</summary>
     StoreThrottled,
+
+    /// <summary>The repository is encrypted, and neither a passphrase nor a key file was given.</summary>
+    KeyMissing,
+
+    /// <summary>The passphrase or key file is not one of those the repository was set up with. It says nothing about damage.</summary>
+    KeyRejected,
+
+    /// <summary>The repository has no key of that name.</summary>
+    KeyNotFound,
+
+    /// <summary>A passphrase or key file was given for a repository that is not encrypted.</summary>
+    RepositoryNotEncrypted,
+
+    /// <summary>The destination of a copy has another backup with the same id.</summary>
+    BackupDiffers,
 }

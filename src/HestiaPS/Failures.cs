@@ -64,12 +64,13 @@ internal static class Failures
     private static ErrorCategory CategoryOf(HestiaErrorCode code) => code switch
     {
         HestiaErrorCode.PathNotFound or HestiaErrorCode.RepositoryNotFound or HestiaErrorCode.BackupNotFound
-            or HestiaErrorCode.ObjectMissing or HestiaErrorCode.ContainerNotFound
+            or HestiaErrorCode.ObjectMissing or HestiaErrorCode.ContainerNotFound or HestiaErrorCode.KeyNotFound
             or HestiaErrorCode.SegmentMissing or HestiaErrorCode.ManifestMissing => ErrorCategory.ObjectNotFound,
         HestiaErrorCode.NotAnIndex or HestiaErrorCode.KeyEmpty or HestiaErrorCode.KeyTooLong or HestiaErrorCode.ValueTooLarge
             or HestiaErrorCode.BatchTooLarge or HestiaErrorCode.InvalidOption => ErrorCategory.InvalidArgument,
         HestiaErrorCode.EncodingMismatch => ErrorCategory.InvalidType,
-        HestiaErrorCode.TargetNotEmpty or HestiaErrorCode.IndexExists or HestiaErrorCode.RepositoryExists => ErrorCategory.ResourceExists,
+        HestiaErrorCode.TargetNotEmpty or HestiaErrorCode.IndexExists or HestiaErrorCode.RepositoryExists
+            or HestiaErrorCode.BackupDiffers => ErrorCategory.ResourceExists,
         HestiaErrorCode.IndexInUse => ErrorCategory.ResourceBusy,
         HestiaErrorCode.LockUnsupported or HestiaErrorCode.DiskFull => ErrorCategory.ResourceUnavailable,
         HestiaErrorCode.FormatTooNew or HestiaErrorCode.ForeignFile or HestiaErrorCode.SettingsDamaged or HestiaErrorCode.ManifestDamaged
@@ -81,7 +82,8 @@ internal static class Failures
         HestiaErrorCode.AccessDenied => ErrorCategory.PermissionDenied,
         HestiaErrorCode.CredentialsMissing or HestiaErrorCode.CredentialsRejected
             or HestiaErrorCode.ClockSkew => ErrorCategory.AuthenticationError,
-        HestiaErrorCode.TlsUntrusted => ErrorCategory.SecurityError,
+        HestiaErrorCode.TlsUntrusted or HestiaErrorCode.KeyMissing or HestiaErrorCode.KeyRejected
+            or HestiaErrorCode.RepositoryNotEncrypted => ErrorCategory.SecurityError,
         HestiaErrorCode.StoreUnavailable => ErrorCategory.ConnectionError,
         HestiaErrorCode.StoreThrottled => ErrorCategory.ResourceBusy,
         HestiaErrorCode.IoError => ErrorCategory.DeviceError,

@@ -144,9 +144,16 @@ public abstract class HestiaCmdlet : PSCmdlet, IDisposable
         return RequireFileSystem(path, provider, resolved);
     }
 
-    /// <summary>What a -Repository stands for. On the pipeline thread only.</summary>
-    private protected RepositoryTarget ResolveRepository(string given) =>
-        RepositoryResolver.Resolve(given, path => ResolveOne(path), InvokeCommand);
+    /// <summary>What a -Repository stands for, with the -Passphrase or -KeyFile of the cmdlet. On the pipeline thread only.</summary>
+    private protected RepositoryTarget ResolveRepository(string given) => this is IRepositoryKeyParameters key
+        ? ResolveRepository(given, key.Passphrase, key.KeyFile)
+        : ResolveRepository(given, null, null);
+
+    /// <summary>What a parameter stands for that names a repository with a key of its own. On the pipeline thread only.</summary>
+    private protected RepositoryTarget ResolveRepository(string given, System.Security.SecureString? passphrase, string? keyFile) =>
+        RepositoryResolver.Resolve(
+            given, path => ResolveOne(path), InvokeCommand,
+            RepositoryKeys.From(passphrase, keyFile is null ? null : ResolveOne(keyFile)));
 
     /// <summary>The paths a -Path with wildcards stands for; without any match, the path as it is written.</summary>
     private protected IReadOnlyList<string> ResolveMany(string path)

@@ -9,8 +9,9 @@ internal sealed class RepositoryHandles : IDisposable
 
     public BackupRepository Get(RepositoryTarget target, CancellationToken cancellationToken)
     {
-        if (!_open.TryGetValue(target.Location, out var repository))
-            _open[target.Location] = repository = BackupRepository.Open(target.Location, target.Options, cancellationToken);
+        if (_open.TryGetValue(target.Location, out var repository)) return repository;
+        _open[target.Location] = repository = BackupRepository.Open(target.Location, target.Options, target.Key, cancellationToken);
+        if (target.Key is not null) RepositoryConnections.RememberKey(repository.Location, target.Key);
         return repository;
     }
 

@@ -1,12 +1,13 @@
 using System.Buffers;
 using System.Text.Json;
+using Hestia.Backup.Encryption;
 using Hestia.Core;
 using Hestia.Core.Manifest;
 
 namespace Hestia.Backup.Format;
 
-/// <summary>repository.json: what makes a place a repository. Written once.</summary>
-internal sealed record RepositoryDescriptor(Guid Id, DateTimeOffset Created)
+/// <summary>repository.json: what makes a place a repository. Written once, and again when a key of an encrypted one changes.</summary>
+internal sealed record RepositoryDescriptor(Guid Id, DateTimeOffset Created, EncryptionParameters? Encryption = null)
 {
     public const string Magic = "hestia-repository";
     public const int Version = 1;
@@ -24,7 +25,13 @@ internal sealed record RepositoryDescriptor(Guid Id, DateTimeOffset Created)
             json.WriteEndArray();
             json.WriteString("id", Id);
             json.WriteString("created", Created.UtcDateTime);
-            json.WriteNull("encryption");
+            if (Encryption is null) json.WriteNull("encryption");
+            else
+            {
+                json.WritePropertyName("encryption");
+                Encryption.Write(json);
+            }
+
             json.WriteEndObject();
         }
 
@@ -44,9 +51,11 @@ internal sealed record RepositoryDescriptor(Guid Id, DateTimeOffset Created)
             var root = json.RootElement;
             FormatVersions.Check(root, Magic, Version, RepositoryNames.Descriptor);
             SelfChecksum.Verify(bytes, RepositoryNames.Descriptor);
-            if (root.GetProperty("encryption").ValueKind != JsonValueKind.Null)
-                throw FormatVersions.UnknownFeature(RepositoryNames.Descriptor, "encryption");
-            return new RepositoryDescriptor(root.GetProperty("id").GetGuid(), FormatVersions.Time(root.GetProperty("created")));
+            var encryption = root.GetProperty("encryption");
+            return new RepositoryDescriptor(
+                root.GetProperty("id").GetGuid(),
+                FormatVersions.Time(root.GetProperty("created")),
+                encryption.ValueKind == JsonValueKind.Null ? null : EncryptionParameters.Parse(encryption));
         }
         catch (Exception e) when (FormatVersions.IsParseFailure(e))
         {

@@ -10,8 +10,11 @@ internal static class RepositoryNames
     public const string Descriptor = "repository.json";
     public const string Backups = "backups/";
     public const string Locks = "locks/";
+    public const string Objects = "objects/";
 
-    private const string Objects = "objects/";
+    /// <summary>Says that the keys of an encrypted repository are just being changed. Its name and content are never encrypted.</summary>
+    public const string KeyMarker = Locks + "keys.json";
+
     private const string BackupMarkers = Locks + "backup-";
     private const string ManifestExtension = ".json";
     private const string IdPrefix = "bk-";

@@ -1,3 +1,4 @@
+using Hestia.Backup.Encryption;
 using Hestia.Backup.Format;
 using Hestia.Backup.Stores;
 using Hestia.Core;
@@ -7,9 +8,17 @@ using Hestia.Core.Segments;
 namespace Hestia.Backup.Jobs;
 
 /// <summary>An open repository as the jobs see it: its store, who it is, and how its objects are named.</summary>
-internal sealed class RepositoryContext(RepositoryStore store, RepositoryDescriptor descriptor, FileSystem files)
+internal sealed class RepositoryContext(
+    RepositoryStore store, RepositoryDescriptor descriptor, FileSystem files, RepositoryCipher? cipher = null)
 {
-    public RepositoryStore Store { get; } = store;
+    /// <summary>
+    /// Everything but repository.json goes through it. Of an encrypted repository it encrypts and decrypts: whoever uses it gives and gets
+    /// plain names, sizes and bytes. What it reads may be InvalidDataException: it is not what was written there.
+    /// </summary>
+    public RepositoryStore Store { get; } = cipher is null ? store : new EncryptedStore(store, cipher);
+
+    /// <summary>The store itself.</summary>
+    public RepositoryStore PlainStore { get; } = store;
 
     public RepositoryDescriptor Descriptor { get; } = descriptor;
 
@@ -20,8 +29,11 @@ internal sealed class RepositoryContext(RepositoryStore store, RepositoryDescrip
 
     public TimeProvider Clock => Files.Clock;
 
-    /// <summary>The one place that says under which name a segment is stored.</summary>
-    public string ObjectName(SegmentId id) => RepositoryNames.Object(id);
+    /// <summary>
+    /// The one place that says under which name a segment is stored: its hash, or in an encrypted repository a keyed hash of that, from
+    /// which the segment cannot be told. So what is listed below objects/ is compared with these names, never the other way round.
+    /// </summary>
+    public string ObjectName(SegmentId id) => cipher is null ? RepositoryNames.Object(id) : cipher.ObjectName(id);
 
     /// <summary>Reads repository.json.</summary>
     /// <exception cref="HestiaException">RepositoryNotFound, RepositoryDamaged, FormatTooNew.</exception>
@@ -52,7 +64,8 @@ internal sealed class RepositoryContext(RepositoryStore store, RepositoryDescrip
     /// <summary>Proves, before anything is published, that the place still is the repository that was opened.</summary>
     public void EnsureSame(CancellationToken cancellationToken)
     {
-        if (ReadDescriptor(Store, cancellationToken).Id == Descriptor.Id) return;
+        var found = ReadDescriptor(Store, cancellationToken);
+        if (found.Id == Descriptor.Id && (found.Encryption is null) == (Descriptor.Encryption is null)) return;
         throw new HestiaException(
             HestiaErrorCode.RepositoryDamaged,
             $"'{Location}' is another repository now than when it was opened.",

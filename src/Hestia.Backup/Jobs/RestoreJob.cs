@@ -209,6 +209,10 @@ internal sealed class RestoreJob(
                 throw Damaged(name, wrong);
             file.Sync();
         }
+        catch (InvalidDataException e)
+        {
+            throw Damaged(name, "does not hold what was written into it: " + e.Message.TrimEnd('.'));
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw HestiaException.FromIO(e, path, "writing");

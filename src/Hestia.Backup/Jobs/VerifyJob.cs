@@ -78,6 +78,12 @@ internal sealed class VerifyJob(
                 {
                     if (Hash(segment, meter, token) is { } wrong) Add(wrong.Code, segment, wrong.What);
                 }
+                catch (InvalidDataException e)
+                {
+                    Add(
+                        nameof(HestiaErrorCode.ObjectDamaged), segment,
+                        "does not hold what was written into it: " + e.Message.TrimEnd('.'));
+                }
                 catch (HestiaException e) when (e.Code is HestiaErrorCode.IoError or HestiaErrorCode.AccessDenied)
                 {
                     Add("ObjectUnreadable", segment, "cannot be read: " + e.Message);

@@ -6,7 +6,7 @@ namespace HestiaPS.Commands;
 /// <summary>Backs up an index into a repository; writers go on. Only what the repository does not have yet is sent.</summary>
 [Cmdlet(VerbsData.Backup, "HestiaIndex", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
 [OutputType(typeof(BackupReport))]
-public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet
+public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKeyParameters
 {
     private readonly RepositoryHandles _repositories = new();
     private BackupRepository _repository = null!;
@@ -17,6 +17,17 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet
     [ArgumentCompleter(typeof(Completion.RepositoryCompleter))]
     [ValidateNotNullOrEmpty]
     public string Repository { get; set; } = "";
+
+    /// <summary>Passphrase of an encrypted repository; a PSCredential stands for its password.</summary>
+    [Parameter]
+    [PassphraseTransformation]
+    [ValidateNotNull]
+    public System.Security.SecureString? Passphrase { get; set; }
+
+    /// <summary>Key file of an encrypted repository.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? KeyFile { get; set; }
 
     /// <summary>Transfers at once, 1 to 64.</summary>
     [Parameter]

@@ -6,7 +6,7 @@ namespace HestiaPS.Commands;
 /// <summary>Lists the complete backups of a repository, oldest first.</summary>
 [Cmdlet(VerbsCommon.Get, "HestiaBackup")]
 [OutputType(typeof(IndexBackup))]
-public sealed class GetHestiaBackupCommand : HestiaCmdlet
+public sealed class GetHestiaBackupCommand : RepositoryCmdlet
 {
     private readonly RepositoryHandles _repositories = new();
 

@@ -39,14 +39,17 @@ public sealed class GetHestiaRepositoryCommand : StoreConnectionCmdlet
         var options = GivenOptions();
         var target = options is null ? ResolveRepository(Repository) : WithGiven(options);
         using var repository = Run($"Opening {target.Location}", (_, token) =>
-            BackupRepository.Open(target.Location, target.Options, token));
+            BackupRepository.Open(target.Location, target.Options, target.Key, token));
         RepositoryConnections.Remember(repository.Location, options);
-        WriteObject(new RepositoryInfo(repository, target.Options, target.Name));
+        if (target.Key is not null) RepositoryConnections.RememberKey(repository.Location, target.Key);
+        WriteObject(new RepositoryInfo(repository, target.Options, target.Name, target.Key));
         return true;
     }, out _);
 
     private RepositoryTarget WithGiven(S3Options options) => IsUrl(Repository)
-        ? new RepositoryTarget(Repository, options, null)
+        ? new RepositoryTarget(
+            Repository, options, null,
+            RepositoryKeys.From(Passphrase, KeyFile is null ? null : ResolveOne(KeyFile)) ?? RepositoryConnections.FindKey(Repository))
         : throw new HestiaException(
             HestiaErrorCode.InvalidOption, $"Settings or credentials of a service were given for '{Repository}', which is no URL.",
             Repository,
@@ -54,7 +57,7 @@ public sealed class GetHestiaRepositoryCommand : StoreConnectionCmdlet
 
     private void ListRegistered()
     {
-        if (GivenOptions() is not null)
+        if (GivenOptions() is not null || Passphrase is not null || KeyFile is not null)
         {
             ThrowTerminatingError(Failures.ToErrorRecord(new HestiaException(
                 HestiaErrorCode.InvalidOption, "Settings or credentials of a service were given, and no repository to reach with them.",

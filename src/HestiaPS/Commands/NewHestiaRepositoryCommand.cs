@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using Hestia.Backup;
+using Hestia.Core;
 
 namespace HestiaPS.Commands;
 
@@ -22,16 +23,30 @@ public sealed class NewHestiaRepositoryCommand : StoreConnectionCmdlet
     [ValidateNotNullOrEmpty]
     public string LiteralPath { get; set; } = "";
 
+    /// <summary>Name of the first passphrase or key file.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? KeyName { get; set; }
+
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
         var given = ParameterSetName == PathSet ? Path : LiteralPath;
         var location = Require(given, () => ResolveOne(given, allowUrl: true));
-        if (!ShouldProcess(location, "Create a repository")) return;
+        var key = Require(location, () => RepositoryKeys.From(Passphrase, KeyFile is null ? null : ResolveOne(KeyFile)));
+        if (KeyName is not null && key is null)
+        {
+            ThrowTerminatingError(Failures.ToErrorRecord(new HestiaException(
+                HestiaErrorCode.InvalidOption, "A name for a key was given, and no key.", KeyName,
+                "Give -Passphrase or -KeyFile, or leave it out.")));
+        }
+
+        if (!ShouldProcess(location, key is null ? "Create a repository" : "Create an encrypted repository")) return;
         var options = Require(location, GivenOptions);
         using var repository = Require(location, () => Run($"Creating {location}", (_, token) =>
-            BackupRepository.Create(location, options ?? RepositoryConnections.Find(location), token)));
+            BackupRepository.Create(location, options ?? RepositoryConnections.Find(location), key, KeyName, token)));
         RepositoryConnections.Remember(repository.Location, options);
-        WriteObject(new RepositoryInfo(repository, options, null));
+        RepositoryConnections.RememberKey(repository.Location, key); // none: what was there before is not there any more
+        WriteObject(new RepositoryInfo(repository, options, null, key));
     }
 }

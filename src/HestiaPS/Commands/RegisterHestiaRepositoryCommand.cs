@@ -32,7 +32,17 @@ public sealed class RegisterHestiaRepositoryCommand : StoreSettingsCmdlet
     [ValidateNotNullOrEmpty]
     public string? SecretName { get; set; }
 
-    /// <summary>Vault of the secret; without it all vaults are searched.</summary>
+    /// <summary>Name of the secret that holds the passphrase of an encrypted repository: a SecureString or PSCredential.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? KeySecretName { get; set; }
+
+    /// <summary>Key file of an encrypted repository.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? KeyFile { get; set; }
+
+    /// <summary>Vault of the secrets; without it all vaults are searched.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? Vault { get; set; }
@@ -73,12 +83,16 @@ public sealed class RegisterHestiaRepositoryCommand : StoreSettingsCmdlet
     {
         var settings = Settings();
         var problem = !RepositoryResolver.IsName(Name) ? $"'{Name}' is no name: 1 to 64 letters, digits, '-', '_' and '.'."
-            : !IsUrl(location) && (!settings.IsEmpty || SecretName is not null || Vault is not null)
+            : !IsUrl(location) && (!settings.IsEmpty || SecretName is not null)
                 ? $"'{location}' is a folder; there are no settings or credentials for one."
-            : Vault is not null && SecretName is null ? "A vault was given without the name of the secret in it."
+            : KeySecretName is not null && KeyFile is not null
+                ? "A secret with a passphrase and a key file were given; one of them has to be left out."
+            : Vault is not null && SecretName is null && KeySecretName is null ? "A vault was given without the name of the secret in it."
             : SecretName is not null && settings.Profile is not null ? "A secret and a profile were given; one of them has to be left out."
             : null;
-        return problem is null ? new Registration(Name, location, settings, Vault, SecretName) : throw new HestiaException(
+        return problem is null ? new Registration(
+            Name, location, settings, Vault, SecretName, KeySecretName, KeyFile is null ? null : ResolveOne(KeyFile))
+            : throw new HestiaException(
             HestiaErrorCode.InvalidOption, problem, Name, "Correct the call.");
     }
 }

@@ -9,7 +9,7 @@ namespace HestiaPS.Commands;
 /// </summary>
 [Cmdlet(VerbsData.Restore, "HestiaIndex", DefaultParameterSetName = BackupSet, SupportsShouldProcess = true)]
 [OutputType(typeof(RestoreReport))]
-public sealed class RestoreHestiaIndexCommand : HestiaCmdlet
+public sealed class RestoreHestiaIndexCommand : RepositoryCmdlet
 {
     private const string BackupSet = "Backup";
     private const string BackupLiteralSet = "BackupLiteralPath";

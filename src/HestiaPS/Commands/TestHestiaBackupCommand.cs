@@ -6,7 +6,7 @@ namespace HestiaPS.Commands;
 /// <summary>Verifies backups: that each object is there in its size, or with -Deep that every byte is what was written.</summary>
 [Cmdlet(VerbsDiagnostic.Test, "HestiaBackup", DefaultParameterSetName = BackupSet)]
 [OutputType(typeof(BackupTestResult), typeof(bool))]
-public sealed class TestHestiaBackupCommand : HestiaCmdlet
+public sealed class TestHestiaBackupCommand : RepositoryCmdlet
 {
     private const string BackupSet = "Backup";
     private const string IdSet = "BackupId";

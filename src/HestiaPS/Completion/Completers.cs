@@ -46,7 +46,7 @@ public abstract class HestiaCompleter : IArgumentCompleter
         if (text is null) return [];
         // No vault is asked for a suggestion.
         var target = RepositoryResolver.Resolve(text, new SessionState().Path.GetUnresolvedProviderPathFromPSPath, commands: null);
-        using var opened = BackupRepository.Open(target.Location, target.Options);
+        using var opened = BackupRepository.Open(target.Location, target.Options, target.Key);
         return opened.List();
     }
 }

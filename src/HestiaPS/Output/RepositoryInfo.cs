@@ -6,10 +6,14 @@ namespace HestiaPS;
 public sealed class RepositoryInfo
 {
     private readonly StoreOptions? _options;
+    private readonly RepositoryKey? _key;
 
-    internal RepositoryInfo(BackupRepository repository, StoreOptions? options, string? name)
+    internal RepositoryInfo(BackupRepository repository, StoreOptions? options, string? name, RepositoryKey? key)
     {
         _options = options;
+        _key = key;
+        Encrypted = repository.Encrypted;
+        Keys = [.. repository.Keys];
         Name = name;
         Endpoint = (options as S3Options)?.Endpoint;
         Location = repository.Location;
@@ -32,10 +36,17 @@ public sealed class RepositoryInfo
     /// <summary>The service it is on, if one was given.</summary>
     public Uri? Endpoint { get; }
 
+    /// <summary>Whether what it holds is encrypted.</summary>
+    public bool Encrypted { get; }
+
+    /// <summary>Names of the passphrases and key files that open it; empty if it is not encrypted.</summary>
+    public RepositoryKeyInfo[] Keys { get; }
+
     /// <summary>The location, which from now on is reached in this process as this object was.</summary>
     internal string Use()
     {
         RepositoryConnections.Remember(Location, _options);
+        if (_key is not null) RepositoryConnections.RememberKey(Location, _key);
         return Location;
     }
 

@@ -21,6 +21,8 @@ public sealed class RepositoryRegistration
         RetryTime = entry.Settings.RetryTime;
         Vault = entry.Vault;
         SecretName = entry.SecretName;
+        KeySecretName = entry.KeySecretName;
+        KeyFile = entry.KeyFile;
     }
 
     /// <summary>The name.</summary>
@@ -64,6 +66,12 @@ public sealed class RepositoryRegistration
 
     /// <summary>Name of the credentials in it.</summary>
     public string? SecretName { get; }
+
+    /// <summary>Name of the passphrase in the vault.</summary>
+    public string? KeySecretName { get; }
+
+    /// <summary>Key file that opens it.</summary>
+    public string? KeyFile { get; }
 
     /// <summary>The name.</summary>
     public override string ToString() => Name;

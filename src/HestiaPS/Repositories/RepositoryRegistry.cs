@@ -5,7 +5,9 @@ using Hestia.Core;
 namespace HestiaPS;
 
 /// <summary>One entry of the registry.</summary>
-internal sealed record Registration(string Name, string Location, StoreSettings Settings, string? Vault, string? SecretName);
+internal sealed record Registration(
+    string Name, string Location, StoreSettings Settings, string? Vault, string? SecretName,
+    string? KeySecretName = null, string? KeyFile = null);
 
 /// <summary>
 /// The names this user has given to repositories: one JSON file, replaced as a whole, without secrets. HESTIAPS_REPOSITORIES names another

@@ -73,7 +73,7 @@ public abstract class StoreSettingsCmdlet : HestiaCmdlet
 }
 
 /// <summary>A cmdlet that reaches a repository on S3 itself, and so takes credentials.</summary>
-public abstract class StoreConnectionCmdlet : StoreSettingsCmdlet
+public abstract class StoreConnectionCmdlet : StoreSettingsCmdlet, IRepositoryKeyParameters
 {
     /// <summary>Access key id (user name) and secret (password). Without it the SDK looks for credentials itself.</summary>
     [Parameter]
@@ -84,6 +84,17 @@ public abstract class StoreConnectionCmdlet : StoreSettingsCmdlet
     [Parameter]
     [ValidateNotNull]
     public System.Security.SecureString? SessionToken { get; set; }
+
+    /// <summary>Passphrase of an encrypted repository; a PSCredential stands for its password.</summary>
+    [Parameter]
+    [PassphraseTransformation]
+    [ValidateNotNull]
+    public System.Security.SecureString? Passphrase { get; set; }
+
+    /// <summary>Key file of an encrypted repository.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? KeyFile { get; set; }
 
     /// <summary>What was given, or null if nothing was.</summary>
     private protected S3Options? GivenOptions()
