@@ -7,7 +7,7 @@ using Hestia.Core.IO;
 namespace Hestia.Backup;
 
 /// <summary>A place where backups live. Open one, then back up, list, verify, restore. Thread-safe.</summary>
-public sealed class BackupRepository : IDisposable
+public sealed partial class BackupRepository : IDisposable
 {
     private readonly RepositoryContext _context;
     private bool _disposed;

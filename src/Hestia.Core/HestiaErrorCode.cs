@@ -151,4 +151,10 @@ public enum HestiaErrorCode
 
     /// <summary>The store asked to slow down for longer than was waited for.</summary>
     StoreThrottled,
+
+    /// <summary>Work that is marked as running in the repository has to end first.</summary>
+    RepositoryBusy,
+
+    /// <summary>The removal would leave an index without any backup that can be restored.</summary>
+    LastRestorableBackup,
 }

@@ -20,6 +20,9 @@ internal sealed class RepositoryContext(RepositoryStore store, RepositoryDescrip
 
     public TimeProvider Clock => Files.Clock;
 
+    /// <summary>How long markers last and how waiting is done.</summary>
+    public Pruning.MarkerTiming Markers { get; init; } = new();
+
     /// <summary>The one place that says under which name a segment is stored.</summary>
     public string ObjectName(SegmentId id) => RepositoryNames.Object(id);
 
