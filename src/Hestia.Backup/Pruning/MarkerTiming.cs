@@ -26,6 +26,9 @@ internal sealed record MarkerTiming
         if (token.WaitHandle.WaitOne(time)) token.ThrowIfCancellationRequested();
     };
 
+    /// <summary>Who markers are written for; null for this process.</summary>
+    public Func<MarkerOwner>? Owner { get; init; }
+
     /// <summary>Whether the process that wrote a marker is known to have ended.</summary>
     public Func<MarkerOwner, bool> HasEnded { get; init; } = static owner => owner.HasEnded();
 }

@@ -19,7 +19,7 @@ internal sealed class PruneJob(
 
     private readonly int _parallelism = RepositoryContext.CheckParallelism(options.Parallelism);
     private readonly MarkerBoard _board = new(repository);
-    private readonly RepositoryReferences _references = new(repository);
+    private readonly RepositoryReferences _references = new(repository, options.Parallelism);
     private readonly List<StoredItem> _condemned = [];
     private long _objects;
     private long _bytes;

@@ -93,7 +93,7 @@ internal abstract class RepositoryMarker : IDisposable
             json.WriteNumber("formatVersion", Version);
             json.WriteString("kind", kind);
             json.WriteString("nonce", Guid.NewGuid()); // no two markers are the same bytes, see RepositoryStore.TryCreate
-            MarkerOwner.Current(repository.Clock).Write(json);
+            (repository.Markers.Owner?.Invoke() ?? MarkerOwner.Current(repository.Clock)).Write(json);
             members(json);
             json.WriteEndObject();
         }

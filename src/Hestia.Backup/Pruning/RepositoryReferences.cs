@@ -8,10 +8,8 @@ namespace Hestia.Backup.Pruning;
 /// What is referenced, and so must stay. The one place that says it: whatever else comes to rely on objects is added to <see cref="Refresh"/>.
 /// Only ever grows: what it has once seen referenced stays so, and nothing that it names is deleted.
 /// </summary>
-internal sealed class RepositoryReferences(RepositoryContext repository)
+internal sealed class RepositoryReferences(RepositoryContext repository, int parallelism)
 {
-    private const int Parallelism = 4;
-
     private readonly HashSet<string> _objects = new(StringComparer.Ordinal);
     private readonly HashSet<string> _read = new(StringComparer.Ordinal);
 
@@ -36,7 +34,7 @@ internal sealed class RepositoryReferences(RepositoryContext repository)
         entries.RemoveAll(e => _read.Contains(e.Name));
         Workers.Run(
             entries,
-            Parallelism,
+            parallelism,
             (entry, token) =>
             {
                 var manifest = Read(catalog, entry, token); // null: removed a moment ago, and so references nothing
