@@ -1,3 +1,4 @@
+using Hestia.Backup.Checking;
 using Hestia.Backup.Jobs;
 using Hestia.Backup.Pruning;
 using Hestia.Backup.Retention;
@@ -75,5 +76,18 @@ public sealed partial class BackupRepository
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         return new PruneJob(_context, options ?? new PruneOptions(), null, cancellationToken).Plan();
+    }
+
+    /// <summary>
+    /// Checks the repository as a whole: whether it can be written, which backups lack objects, which index has none or only old ones, what lies
+    /// about. What is wrong is a finding, not an exception.
+    /// </summary>
+    /// <param name="options">What for; null for the defaults.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="HestiaException">RepositoryNotFound, RepositoryDamaged, InvalidOption, IoError, AccessDenied.</exception>
+    public RepositoryCheck Check(RepositoryCheckOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new RepositoryCheckJob(_context, options ?? new RepositoryCheckOptions(), cancellationToken).Run();
     }
 }

@@ -17,7 +17,7 @@ public sealed class PruneRaceTests(ITestOutputHelper output) : IDisposable
     private const int MostSteps = 60_000;
 
     private static readonly int s_seeds =
-        int.TryParse(Environment.GetEnvironmentVariable("HESTIA_RACE_SEEDS"), out var given) ? given : 2000;
+        int.TryParse(Environment.GetEnvironmentVariable("HESTIA_RACE_SEEDS"), out var given) ? given : 1000;
 
     private readonly TemporaryFolder _folder = new();
     private readonly List<(byte[] Bytes, string Path)> _pool = [];
