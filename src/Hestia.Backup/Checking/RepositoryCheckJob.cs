@@ -25,7 +25,7 @@ internal sealed class RepositoryCheckJob(RepositoryContext repository, Repositor
         var begun = Stopwatch.GetTimestamp();
         repository.EnsureSame(cancellationToken);
         ProbeWrite();
-        var now = new DateTimeOffset(DateTime.SpecifyKind(repository.Store.ReadClock(cancellationToken), DateTimeKind.Utc));
+        var now = ReadClock();
         var objects = ListObjects();
         var listing = new BackupCatalog(repository).List(cancellationToken);
         _findings.AddRange(listing.Findings);
@@ -57,6 +57,20 @@ internal sealed class RepositoryCheckJob(RepositoryContext repository, Repositor
         catch (HestiaException e) when (e.Code is HestiaErrorCode.IoError or HestiaErrorCode.AccessDenied or HestiaErrorCode.DiskFull)
         {
             Add(FindingSeverity.Error, "NotWritable", $"The repository cannot be written: {e.Message}", repository.Location);
+        }
+    }
+
+    /// <summary>The clock of the store; where reading that writes, and nothing may be written, that of this machine.</summary>
+    private DateTimeOffset ReadClock()
+    {
+        if (!options.WriteProbe && !repository.Store.Capabilities.Remote) return repository.Clock.GetUtcNow();
+        try
+        {
+            return new DateTimeOffset(DateTime.SpecifyKind(repository.Store.ReadClock(cancellationToken), DateTimeKind.Utc));
+        }
+        catch (HestiaException e) when (e.Code is HestiaErrorCode.IoError or HestiaErrorCode.AccessDenied or HestiaErrorCode.DiskFull)
+        {
+            return repository.Clock.GetUtcNow();
         }
     }
 
