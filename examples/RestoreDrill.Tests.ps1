@@ -3,8 +3,8 @@
 .SYNOPSIS
     A restore drill as Pester tests: the newest backup of each index is restored into a scratch folder, checked and thrown away.
 .DESCRIPTION
-    Proves what a list of backups cannot: that they come back, how long it takes and how much is lost. Run it each week, on a machine that is
-    not the one backed up.
+    Proves what a list of backups cannot: that they come back, how long it takes and how much is lost. Run it each week, on a machine
+    that is not the one backed up.
 .EXAMPLE
     $env:HESTIA_DRILL_REPOSITORY = '/mnt/backups'
     Invoke-Pester ./examples/RestoreDrill.Tests.ps1

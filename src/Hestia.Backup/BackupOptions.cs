@@ -12,7 +12,9 @@ public sealed record BackupOptions
     /// <summary>Most bytes read and sent in a second, all transfers together; null for as fast as it goes.</summary>
     public long? MaxBytesPerSecond { get; init; }
 
-    /// <summary>Words the backup is marked with, such as "before-upgrade"; a retention policy can keep by them. At most 16 of 64 characters.</summary>
+    /// <summary>
+    /// Words the backup is marked with, such as "before-upgrade"; a retention policy can keep by them. At most 16 of 64 characters.
+    /// </summary>
     public IReadOnlyList<string> Tags { get; init; } = [];
 }
 

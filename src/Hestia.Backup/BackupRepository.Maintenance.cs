@@ -16,7 +16,10 @@ public sealed partial class BackupRepository
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="HestiaException">InvalidOption, RepositoryNotFound, IoError, AccessDenied.</exception>
     public IReadOnlyList<RetentionDecision> PlanRemoval(
-        RetentionPolicy policy, Func<BackupInfo, bool>? chosen = null, bool allowRemoveAll = false, CancellationToken cancellationToken = default)
+        RetentionPolicy policy,
+        Func<BackupInfo, bool>? chosen = null,
+        bool allowRemoveAll = false,
+        CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(policy);
@@ -24,8 +27,8 @@ public sealed partial class BackupRepository
     }
 
     /// <summary>
-    /// What becomes of backups that are named for removal: one that is the last restorable of its index stays. Ids that are not there are not
-    /// in the answer. Nothing is removed yet.
+    /// What becomes of backups that are named for removal: one that is the last restorable of its index stays. Ids that are not there are
+    /// not in the answer. Nothing is removed yet.
     /// </summary>
     /// <param name="backupIds">Their ids; those of damaged backups too.</param>
     /// <param name="allowRemoveAll">Whether an index may be left without any backup that can be restored.</param>
@@ -51,15 +54,15 @@ public sealed partial class BackupRepository
     }
 
     /// <summary>
-    /// Removes objects that no backup names. Safe beside backups, restores of backups that stay, and other prunes; waits for backups that are
-    /// marked as running.
+    /// Removes objects that no backup names. Safe beside backups, restores of backups that stay, and other prunes; waits for backups that
+    /// are marked as running.
     /// </summary>
     /// <param name="options">How; null for the defaults.</param>
     /// <param name="progress">Called from several threads, one at a time, at most ten times a second.</param>
     /// <param name="cancellationToken">Cancels; what was removed until then no backup needs.</param>
     /// <exception cref="HestiaException">
-    /// RepositoryBusy (a backup did not end in time; nothing was removed), BackupDamaged or FormatTooNew (what a backup needs cannot be known;
-    /// nothing was removed), RepositoryNotFound, RepositoryDamaged, InvalidOption, IoError, AccessDenied.
+    /// RepositoryBusy (a backup did not end in time; nothing was removed), BackupDamaged or FormatTooNew (what a backup needs cannot be
+    /// known; nothing was removed), RepositoryNotFound, RepositoryDamaged, InvalidOption, IoError, AccessDenied.
     /// </exception>
     public PruneResult Prune(
         PruneOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
@@ -79,8 +82,8 @@ public sealed partial class BackupRepository
     }
 
     /// <summary>
-    /// Checks the repository as a whole: whether it can be written, which backups lack objects, which index has none or only old ones, what lies
-    /// about. What is wrong is a finding, not an exception.
+    /// Checks the repository as a whole: whether it can be written, which backups lack objects, which index has none or only old ones, what
+    /// lies about. What is wrong is a finding, not an exception.
     /// </summary>
     /// <param name="options">What for; null for the defaults.</param>
     /// <param name="cancellationToken">Cancels.</param>

@@ -8,7 +8,9 @@ public sealed record VerifyOptions
     /// <summary>Read and hash every byte; otherwise presence and size.</summary>
     public bool Deep { get; init; }
 
-    /// <summary>Reads and hashes so many percent of the objects, chosen at random each time; null for none beyond <see cref="Deep"/>.</summary>
+    /// <summary>
+    /// Reads and hashes so many percent of the objects, chosen at random each time; null for none beyond <see cref="Deep"/>.
+    /// </summary>
     public double? SamplePercent { get; init; }
 
     /// <summary>Objects at once; 1 to 64. Default: the number of processors, at least 2 and at most 8.</summary>

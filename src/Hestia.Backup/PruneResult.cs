@@ -4,8 +4,8 @@ namespace Hestia.Backup;
 public sealed record PruneOptions
 {
     /// <summary>
-    /// Objects that no backup names stay until they are this old, by the clock of the store: what an interrupted backup sent, and a next one would not
-    /// have to send again.
+    /// Objects that no backup names stay until they are this old, by the clock of the store: what an interrupted backup sent, and a next
+    /// one would not have to send again.
     /// </summary>
     public TimeSpan MinimumAge { get; init; }
 

@@ -58,8 +58,8 @@ public sealed record RepositoryCheck
     public required long OrphanBytes { get; init; }
 
     /// <summary>
-    /// Errors: BackupDamaged, BackupTooOld, IndexMissing, ObjectMissing, ObjectDamaged, NotWritable, and those of the log archive. Warnings: Orphans,
-    /// StaleMarker, FutureBackup, FormatTooNew.
+    /// Errors: BackupDamaged, BackupTooOld, IndexMissing, ObjectMissing, ObjectDamaged, NotWritable, and those of the log archive.
+    /// Warnings: Orphans, StaleMarker, FutureBackup, FormatTooNew.
     /// </summary>
     public required IReadOnlyList<Finding> Findings { get; init; }
 

@@ -2,8 +2,8 @@ namespace Hestia.Backup;
 
 /// <summary>
 /// Which backups of an index to keep; what no rule keeps goes. Each rule looks at every backup, so rules add up. Hours, days, weeks (from
-/// Monday), months and years are those of the backup's start in UTC, and a rule of n keeps the newest backup of each of the last n of them that
-/// have one, so that a pause in the backups costs none.
+/// Monday), months and years are those of the backup's start in UTC, and a rule of n keeps the newest backup of each of the last n of
+/// them that have one, so that a pause in the backups costs none.
 /// </summary>
 public sealed record RetentionPolicy
 {

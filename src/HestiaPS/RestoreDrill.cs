@@ -31,8 +31,8 @@ internal sealed class RestoreDrill(BackupRepository repository, Func<string> scr
         {
             var ofScratch = e is UnauthorizedAccessException or IOException or HestiaException
             {
-                Code: HestiaErrorCode.DiskFull or HestiaErrorCode.PathNotFound or HestiaErrorCode.InvalidOption or HestiaErrorCode.AccessDenied
-                    or HestiaErrorCode.LockUnsupported,
+                Code: HestiaErrorCode.DiskFull or HestiaErrorCode.PathNotFound or HestiaErrorCode.InvalidOption
+                    or HestiaErrorCode.AccessDenied or HestiaErrorCode.LockUnsupported,
             };
             result.Status = ofScratch ? BackupTestStatus.Skipped : BackupTestStatus.Failed;
             result.Reason = e.Message;
@@ -62,7 +62,9 @@ internal sealed class RestoreDrill(BackupRepository repository, Func<string> scr
         string? wrong;
         try
         {
-            wrong = index.LastLsn == restored.Lsn ? validate(session) : $"It opens at LSN {index.LastLsn}, and the backup ends at {restored.Lsn}.";
+            wrong = index.LastLsn == restored.Lsn
+                ? validate(session)
+                : $"It opens at LSN {index.LastLsn}, and the backup ends at {restored.Lsn}.";
         }
         finally
         {

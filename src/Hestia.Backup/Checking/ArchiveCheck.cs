@@ -4,8 +4,8 @@ using Hestia.Core;
 namespace Hestia.Backup.Checking;
 
 /// <summary>
-/// What is wrong with the log archive of one index: how long ago something of it was stored, by the clock of the store. The place to add what else the
-/// archive knows of itself.
+/// What is wrong with the log archive of one index: how long ago something of it was stored, by the clock of the store. The place to add
+/// what else the archive knows of itself.
 /// </summary>
 internal static class ArchiveCheck
 {
@@ -23,15 +23,16 @@ internal static class ArchiveCheck
         {
             yield return new Finding(
                 FindingSeverity.Error, "ArchiveMissing",
-                $"Nothing of the log of the index '{index.IndexName}' ({id:d}) is archived; at most {RepositoryCheckJob.Text(limit)} may be missing.",
+                $"Nothing of the log of the index '{index.IndexName}' ({id:d}) is archived; "
+                + $"at most {RepositoryCheckJob.Text(limit)} may be missing.",
                 folder);
         }
         else if (now.UtcDateTime - newest > limit)
         {
             yield return new Finding(
                 FindingSeverity.Error, "ArchiveLag",
-                $"The log of the index '{index.IndexName}' ({id:d}) was last archived {RepositoryCheckJob.Text(now.UtcDateTime - newest)} ago; "
-                + $"at most {RepositoryCheckJob.Text(limit)} are allowed.",
+                $"The log of the index '{index.IndexName}' ({id:d}) was last archived "
+                + $"{RepositoryCheckJob.Text(now.UtcDateTime - newest)} ago; at most {RepositoryCheckJob.Text(limit)} are allowed.",
                 folder);
         }
     }

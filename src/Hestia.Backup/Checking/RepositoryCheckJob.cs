@@ -9,10 +9,11 @@ using Hestia.Core;
 namespace Hestia.Backup.Checking;
 
 /// <summary>
-/// Looks at a repository as a whole, the way somebody would who wants to sleep: can it be written, is every index there that should be, are
-/// the newest backups new enough, is every object that a backup names there in its size, what lies about. Ages are by the clock of the store.
+/// Looks at a repository as a whole: can it be written, is every index there that should be, are the newest backups new enough, is every
+/// object that a backup names there in its size, what lies about. Ages are by the clock of the store.
 /// </summary>
-internal sealed class RepositoryCheckJob(RepositoryContext repository, RepositoryCheckOptions options, CancellationToken cancellationToken)
+internal sealed class RepositoryCheckJob(
+    RepositoryContext repository, RepositoryCheckOptions options, CancellationToken cancellationToken)
 {
     private const int MaxNamedObjects = 100;
 
@@ -85,7 +86,8 @@ internal sealed class RepositoryCheckJob(RepositoryContext repository, Repositor
     private List<IndexFreshness> CheckIndexes(IReadOnlyList<BackupInfo> backups, DateTimeOffset now)
     {
         var indexes = new List<IndexFreshness>();
-        foreach (var group in backups.GroupBy(static b => b.IndexId).OrderBy(static g => g.Last().IndexName, StringComparer.Ordinal).ThenBy(static g => g.Key))
+        foreach (var group in backups.GroupBy(static b => b.IndexId).OrderBy(static g => g.Last().IndexName, StringComparer.Ordinal)
+            .ThenBy(static g => g.Key))
         {
             foreach (var backup in group)
                 if (RetentionPlanner.IsFuture(backup, now)) ReportFuture(backup, now);
@@ -118,8 +120,8 @@ internal sealed class RepositoryCheckJob(RepositoryContext repository, Repositor
     }
 
     /// <summary>
-    /// When a backup was made, by its own word or by the time its manifest was stored, whichever is earlier: a copy made today of an old one is
-    /// old, and a source whose clock is ahead does not hide that it stopped.
+    /// When a backup was made, by its own word or by the time its manifest was stored, whichever is earlier: a copy made today of an old
+    /// one is old, and a source whose clock is ahead does not hide that it stopped.
     /// </summary>
     private static DateTimeOffset MadeAt(BackupInfo backup, DateTimeOffset now)
     {
@@ -129,8 +131,8 @@ internal sealed class RepositoryCheckJob(RepositoryContext repository, Repositor
 
     private void ReportOld(BackupInfo newest, TimeSpan age) => Add(
         FindingSeverity.Error, "BackupTooOld",
-        $"The newest backup of the index '{newest.IndexName}' ({newest.IndexId:d}, {newest.SourceHost}), {newest.BackupId}, is {Text(age)} old; "
-        + $"at most {Text(options.MaxBackupAge!.Value)} are allowed.",
+        $"The newest backup of the index '{newest.IndexName}' ({newest.IndexId:d}, {newest.SourceHost}), {newest.BackupId}, is "
+        + $"{Text(age)} old; at most {Text(options.MaxBackupAge!.Value)} are allowed.",
         RepositoryNames.Backup(newest.IndexId, newest.BackupId));
 
     private void ReportFuture(BackupInfo backup, DateTimeOffset now) => Add(
@@ -183,8 +185,8 @@ internal sealed class RepositoryCheckJob(RepositoryContext repository, Repositor
         if (orphans > 0)
         {
             Add(FindingSeverity.Information, "Orphans",
-                $"{orphans:N0} objects ({bytes:N0} bytes) are named by no backup: of a backup that runs or was interrupted, or of removed ones. "
-                + "Optimize-HestiaRepository removes them.",
+                $"{orphans:N0} objects ({bytes:N0} bytes) are named by no backup: of a backup that runs or was interrupted, or of removed "
+                + "ones. Optimize-HestiaRepository removes them.",
                 RepositoryNames.Objects);
         }
 
@@ -217,8 +219,8 @@ internal sealed class RepositoryCheckJob(RepositoryContext repository, Repositor
         if (lacking == 0) return;
         _unhealthy.Add(manifest.Summary.IndexId.ToString("d"));
         Add(FindingSeverity.Error, nameof(HestiaErrorCode.BackupDamaged),
-            $"Backup {manifest.Summary.BackupId} of the index '{manifest.Summary.IndexName}' lacks {lacking:N0} of its {manifest.Segments.Count:N0} objects "
-            + "and cannot be restored. Back up the index again: that sends what is missing.",
+            $"Backup {manifest.Summary.BackupId} of the index '{manifest.Summary.IndexName}' lacks {lacking:N0} of its "
+            + $"{manifest.Segments.Count:N0} objects and cannot be restored. Back up the index again: that sends what is missing.",
             manifestName);
     }
 
@@ -227,7 +229,8 @@ internal sealed class RepositoryCheckJob(RepositoryContext repository, Repositor
         var limit = marker.IsPrune ? repository.Markers.PruneDeadAfter : repository.Markers.BackupDeadAfter;
         if (now - marker.LastSign < limit) return;
         Add(FindingSeverity.Warning, "StaleMarker",
-            $"{marker.Name} is the marker of work that gave no sign of life for {Text(now - marker.LastSign)}. Optimize-HestiaRepository removes it.",
+            $"{marker.Name} is the marker of work that gave no sign of life for {Text(now - marker.LastSign)}. "
+            + "Optimize-HestiaRepository removes it.",
             marker.Name);
     }
 

@@ -171,7 +171,8 @@ internal sealed record BackupSummary
     {
         if (!root.TryGetProperty("tags", out var array)) return [];
         var tags = new string[array.GetArrayLength()];
-        for (var i = 0; i < tags.Length; i++) tags[i] = array[i].GetString() ?? throw new InvalidDataException("it has a tag that is no text.");
+        for (var i = 0; i < tags.Length; i++)
+            tags[i] = array[i].GetString() ?? throw new InvalidDataException("it has a tag that is no text.");
         return tags;
     }
 

@@ -43,8 +43,8 @@ internal static class RepositoryNames
     public static string PruneMarker(string pruneId) => $"{PruneMarkers}{pruneId}{ManifestExtension}";
 
     /// <summary>The n-th sign of life of a marker's owner: <c>&lt;marker&gt;.r&lt;n&gt;.json</c>.</summary>
-    public static string Renewal(string marker, int number) =>
-        $"{marker.AsSpan(0, marker.Length - ManifestExtension.Length)}{RenewalMark}{number.ToString(CultureInfo.InvariantCulture)}{ManifestExtension}";
+    public static string Renewal(string marker, int number) => string.Create(
+        CultureInfo.InvariantCulture, $"{marker.AsSpan(0, marker.Length - ManifestExtension.Length)}{RenewalMark}{number}{ManifestExtension}");
 
     /// <summary>The marker that a name in locks/ is, or is a sign of life of; false for anything else.</summary>
     public static bool TryParseMarker(string name, out string marker, out bool isPrune)
@@ -60,7 +60,8 @@ internal static class RepositoryNames
     }
 
     /// <summary>The note that an object was found damaged: <c>locks/damaged-&lt;64 hex&gt;.json</c>.</summary>
-    public static string DamageMark(string objectName) => $"{DamageMarks}{objectName.AsSpan(objectName.LastIndexOf('/') + 1)}{ManifestExtension}";
+    public static string DamageMark(string objectName) =>
+        $"{DamageMarks}{objectName.AsSpan(objectName.LastIndexOf('/') + 1)}{ManifestExtension}";
 
     public static bool IsDamageMark(string name) => name.StartsWith(DamageMarks, StringComparison.Ordinal);
 

@@ -21,8 +21,8 @@ internal sealed record BackupSource(
 
 /// <summary>
 /// One backup: marker, flush, pin, look, send, manifest, look again. The order carries the promises: the marker stands before the first
-/// look, so that whoever deletes objects sees it; prunes that condemned something before that are waited out; everything named is durable before
-/// the manifest that names it; and marker and objects are looked at again after publishing, while the pin still holds the files.
+/// look, so that whoever deletes objects sees it; prunes that condemned something before that are waited out; everything named is durable
+/// before the manifest that names it; and marker and objects are looked at again after publishing, while the pin still holds the files.
 /// </summary>
 internal sealed class BackupJob(
     RepositoryContext repository, BackupOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
@@ -237,8 +237,8 @@ internal sealed class BackupJob(
     }
 
     /// <summary>
-    /// While the marker stands nothing is removed. If somebody took this backup for dead, what may have been removed since is sent again from the
-    /// pin; if that fails the backup is withdrawn. From here on it is complete, so a cancellation comes too late.
+    /// While the marker stands nothing is removed. If somebody took this backup for dead, what may have been removed since is sent again
+    /// from the pin; if that fails the backup is withdrawn. From here on it is complete, so a cancellation comes too late.
     /// </summary>
     private void Recheck(BackupSummary summary, IReadOnlyList<PinnedSegment> segments, string[] names, BackupMarker marker)
     {

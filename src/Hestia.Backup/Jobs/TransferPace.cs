@@ -36,6 +36,7 @@ internal sealed class TransferPace
         }
 
         var time = TimeSpan.FromSeconds((double)wait / Stopwatch.Frequency);
-        if (time >= TimeSpan.FromMilliseconds(1) && cancellationToken.WaitHandle.WaitOne(time)) cancellationToken.ThrowIfCancellationRequested();
+        if (time >= TimeSpan.FromMilliseconds(1) && cancellationToken.WaitHandle.WaitOne(time))
+            cancellationToken.ThrowIfCancellationRequested();
     }
 }

@@ -10,8 +10,8 @@ using Hestia.Core.Segments;
 namespace Hestia.Backup.Jobs;
 
 /// <summary>
-/// Verifies one backup: every object is there and has its size; deep, every byte is read and hashed; or that of a random sample of objects. An
-/// object that does not hold what it should is noted, so that the next backup that has the segment replaces it.
+/// Verifies one backup: every object is there and has its size; deep, every byte is read and hashed; or that of a random sample of
+/// objects. An object that does not hold what it should is noted, so that the next backup that has the segment replaces it.
 /// </summary>
 internal sealed class VerifyJob(
     RepositoryContext repository, VerifyOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)

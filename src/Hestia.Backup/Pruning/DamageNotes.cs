@@ -5,8 +5,8 @@ using Hestia.Core;
 namespace Hestia.Backup.Pruning;
 
 /// <summary>
-/// Notes in locks/ that objects were found damaged though their size is right. Whoever hashes an object writes one; the next backup that has
-/// the segment sends it again and removes the note. A note is never needed for a restore, which hashes everything itself.
+/// Notes in locks/ that objects were found damaged though their size is right. Whoever hashes an object writes one; the next backup that
+/// has the segment sends it again and removes the note. A note is never needed for a restore, which hashes everything itself.
 /// </summary>
 internal sealed class DamageNotes
 {

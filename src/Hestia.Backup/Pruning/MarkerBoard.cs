@@ -39,7 +39,9 @@ internal sealed class MarkerBoard(RepositoryContext repository)
         return [.. found.Values];
     }
 
-    /// <summary>Running prunes that have condemned any of these objects; one whose marker cannot be read has condemned everything.</summary>
+    /// <summary>
+    /// Running prunes that have condemned any of these objects; one whose marker cannot be read has condemned everything.
+    /// </summary>
     public List<SeenMarker> PrunesThatCondemned(IReadOnlyList<string> objects, CancellationToken cancellationToken)
     {
         var result = new List<SeenMarker>();
@@ -102,9 +104,11 @@ internal sealed class MarkerBoard(RepositoryContext repository)
 
     private HestiaException Busy(List<SeenMarker> markers, CancellationToken cancellationToken) => new(
         HestiaErrorCode.RepositoryBusy,
-        $"Work that is marked as running in '{repository.Location}' did not end in time: {Describe(markers, cancellationToken)}. Nothing was removed.",
+        $"Work that is marked as running in '{repository.Location}' did not end in time: {Describe(markers, cancellationToken)}. "
+        + "Nothing was removed.",
         repository.Location,
-        "Try again when it has ended. A marker without a sign of life for a day is removed by itself; remove it by hand only if its process is gone.");
+        "Try again when it has ended. A marker without a sign of life for a day is removed by itself; remove it by hand only if its process "
+        + "is gone.");
 
     private (MarkerOwner? Owner, CondemnedSet? Condemned) Read(SeenMarker marker, CancellationToken cancellationToken)
     {

@@ -1,9 +1,9 @@
 namespace Hestia.Backup.Pruning;
 
 /// <summary>
-/// When the owner of a marker gives signs of life, after how long without one it is taken for dead, and how waiting is done. Ages are by the clock
-/// of the store. A backup that is wrongly taken for dead finds its marker gone and begins its looks again, so its time costs at most
-/// work; a prune looks for its marker before every few deletions and stops without it.
+/// When the owner of a marker gives signs of life, after how long without one it is taken for dead, and how waiting is done. Ages are by
+/// the clock of the store. A backup that is wrongly taken for dead finds its marker gone and begins its looks again, so its time costs at
+/// most work; a prune looks for its marker before every few deletions and stops without it.
 /// </summary>
 internal sealed record MarkerTiming
 {

@@ -7,9 +7,9 @@ using Hestia.Core;
 namespace Hestia.Backup.Pruning;
 
 /// <summary>
-/// One prune: condemn what no manifest names, say so in a marker, wait until every backup that is marked by then has ended, read the manifests
-/// that came since, and delete what is still not named. A backup either wrote its marker before this one looked, and is waited for; or
-/// finds this marker after it wrote its own, and does not rely on what is condemned until this marker is gone.
+/// One prune: condemn what no manifest names, say so in a marker, wait until every backup that is marked by then has ended, read the
+/// manifests that came since, and delete what is still not named. A backup either wrote its marker before this one looked, and is waited
+/// for; or finds this marker after it wrote its own, and does not rely on what is condemned until this marker is gone.
 /// </summary>
 internal sealed class PruneJob(
     RepositoryContext repository, PruneOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)

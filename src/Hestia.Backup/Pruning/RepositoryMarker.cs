@@ -136,7 +136,8 @@ internal sealed class BackupMarker : RepositoryMarker
     public string BackupId { get; }
 
     /// <summary>Marks a backup under an id that no other running backup has.</summary>
-    public static BackupMarker Write(RepositoryContext repository, DateTimeOffset started, Guid indexId, CancellationToken cancellationToken)
+    public static BackupMarker Write(
+        RepositoryContext repository, DateTimeOffset started, Guid indexId, CancellationToken cancellationToken)
     {
         while (true)
         {

@@ -5,8 +5,8 @@ using Hestia.Core;
 namespace Hestia.Backup.Pruning;
 
 /// <summary>
-/// What is referenced, and so must stay. The one place that says it: whatever else comes to rely on objects is added to <see cref="Refresh"/>.
-/// Only ever grows: what it has once seen referenced stays so, and nothing that it names is deleted.
+/// What is referenced, and so must stay. The one place that says it: whatever else comes to rely on objects is added to <see
+/// cref="Refresh"/>. Only ever grows: what it has once seen referenced stays so, and nothing that it names is deleted.
 /// </summary>
 internal sealed class RepositoryReferences(RepositoryContext repository, int parallelism)
 {

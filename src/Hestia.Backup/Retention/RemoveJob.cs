@@ -5,8 +5,8 @@ using Hestia.Core;
 namespace Hestia.Backup.Retention;
 
 /// <summary>
-/// Plans and does the removal of backups. Only manifests are removed; what they alone named a prune removes. Of each index at least one backup
-/// stays whose manifest and objects are all there, unless the caller says otherwise.
+/// Plans and does the removal of backups. Only manifests are removed; what they alone named a prune removes. Of each index at least one
+/// backup stays whose manifest and objects are all there, unless the caller says otherwise.
 /// </summary>
 internal sealed class RemoveJob(RepositoryContext repository, CancellationToken cancellationToken)
 {
@@ -86,7 +86,8 @@ internal sealed class RemoveJob(RepositoryContext repository, CancellationToken 
         {
             return new VerifyJob(repository, new VerifyOptions(), null, cancellationToken).Run(backupId).Healthy;
         }
-        catch (HestiaException e) when (e.Code is HestiaErrorCode.BackupDamaged or HestiaErrorCode.BackupNotFound or HestiaErrorCode.FormatTooNew)
+        catch (HestiaException e) when (
+            e.Code is HestiaErrorCode.BackupDamaged or HestiaErrorCode.BackupNotFound or HestiaErrorCode.FormatTooNew)
         {
             return false;
         }
@@ -108,7 +109,8 @@ internal sealed class RemoveJob(RepositoryContext repository, CancellationToken 
         if (wrong)
         {
             throw new HestiaException(
-                HestiaErrorCode.InvalidOption, "A rule of the policy keeps none, so nothing was removed.", action: "Leave the rule out, or keep at least 1.");
+                HestiaErrorCode.InvalidOption, "A rule of the policy keeps none, so nothing was removed.",
+                action: "Leave the rule out, or keep at least 1.");
         }
     }
 }

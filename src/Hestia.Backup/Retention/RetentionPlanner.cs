@@ -25,8 +25,10 @@ internal static class RetentionPlanner
         for (var i = 0; i < reasons.Length; i++)
         {
             reasons[i] = [];
-            if (IsFuture(ordered[i], now)) reasons[i].Add($"it is dated in the future ({Text(ordered[i].Started)}); check the clock of {ordered[i].SourceHost}");
-            else dated.Add(i);
+            if (!IsFuture(ordered[i], now)) dated.Add(i);
+            else
+                reasons[i].Add(
+                    $"it is dated in the future ({Text(ordered[i].Started)}); check the clock of {ordered[i].SourceHost}");
         }
 
         Keep(policy.KeepLast, "last", static (_, position) => position.ToString(CultureInfo.InvariantCulture));

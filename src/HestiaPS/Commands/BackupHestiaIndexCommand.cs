@@ -76,6 +76,7 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet
             token));
         return $"Back up {Display.Segments(plan.Segments)} ({Display.Size(plan.Bytes)}) into {_repository.Location}, sending "
             + $"{Display.Segments(plan.SegmentsToSend)} ({Display.Size(plan.BytesToSend)})"
-            + (unflushed is null ? "" : NoFlush ? $", without {unflushed} that are not flushed" : $" and what a flush makes of {unflushed}");
+            + (unflushed is null ? ""
+                : NoFlush ? $", without {unflushed} that are not flushed" : $" and what a flush makes of {unflushed}");
     }
 }

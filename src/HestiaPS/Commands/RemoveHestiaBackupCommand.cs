@@ -175,7 +175,8 @@ public sealed class RemoveHestiaBackupCommand : HestiaCmdlet
             if (decision.Remove) continue;
             WriteError(Failures.ToErrorRecord(new HestiaException(
                 HestiaErrorCode.LastRestorableBackup,
-                $"The backup '{decision.BackupId}' is the last of the index '{decision.Backup?.IndexName}' that can be restored, so it was not removed.",
+                $"The backup '{decision.BackupId}' is the last of the index '{decision.Backup?.IndexName}' that can be restored, "
+                    + "so it was not removed.",
                 decision.BackupId,
                 "Back up the index first, or give -AllowRemoveAll.")));
         }

@@ -6,7 +6,8 @@ using Hestia.Core;
 namespace HestiaPS.Commands;
 
 /// <summary>
-/// Verifies backups: that each object is there in its size, with -Deep that every byte is what was written, with -Drill that they come back.
+/// Verifies backups: that each object is there in its size, with -Deep that every byte is what was written, with -Drill that they come
+/// back.
 /// </summary>
 [Cmdlet(VerbsDiagnostic.Test, "HestiaBackup", DefaultParameterSetName = BackupSet)]
 [OutputType(typeof(BackupTestResult), typeof(bool))]

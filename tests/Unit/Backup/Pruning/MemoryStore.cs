@@ -3,7 +3,9 @@ using Hestia.Backup.Stores;
 
 namespace Hestia.Unit.Backup.Pruning;
 
-/// <summary>A store in memory with a clock of its own. Before every call, and between the pages of a list, it asks leave of what it was given.</summary>
+/// <summary>
+/// A store in memory with a clock of its own. Before every call, and between the pages of a list, it asks leave of what it was given.
+/// </summary>
 internal sealed class MemoryStore(Action step) : RepositoryStore
 {
     private const int ListPage = 3;

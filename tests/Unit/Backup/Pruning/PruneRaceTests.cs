@@ -10,7 +10,9 @@ using Hestia.Core.Manifest;
 
 namespace Hestia.Unit.Backup.Pruning;
 
-/// <summary>Backups, prunes and removals over one store in every order a seed can give them: every backup that can be seen restores.</summary>
+/// <summary>
+/// Backups, prunes and removals over one store in every order a seed can give them: every backup that can be seen restores.
+/// </summary>
 public sealed class PruneRaceTests(ITestOutputHelper output) : IDisposable
 {
     private const int Segments = 12;
