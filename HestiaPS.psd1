@@ -28,7 +28,9 @@
         'New-HestiaRepository'
         'Open-HestiaIndex'
         'Optimize-HestiaIndex'
+        'Optimize-HestiaRepository'
         'Register-HestiaRepository'
+        'Remove-HestiaBackup'
         'Remove-HestiaEntry'
         'Remove-HestiaRepositoryKey'
         'Repair-HestiaIndex'
@@ -37,6 +39,7 @@
         'Set-HestiaRepositoryKey'
         'Test-HestiaBackup'
         'Test-HestiaIndex'
+        'Test-HestiaRepository'
         'Test-HestiaWal'
         'Unregister-HestiaRepository'
     )

@@ -44,6 +44,12 @@ public sealed record BackupInfo
     /// <summary>Entries in its segments, overwritten ones and tombstones included: an upper bound of the live ones.</summary>
     public required long Entries { get; init; }
 
+    /// <summary>Words it was marked with.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
+
+    /// <summary>When its manifest was stored, UTC, by the clock of the store; null where it was not listed.</summary>
+    public DateTimeOffset? StoredAt { get; init; }
+
     /// <summary>Settings of the index.</summary>
     public required IndexSettings Settings { get; init; }
 }

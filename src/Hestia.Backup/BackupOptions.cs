@@ -5,6 +5,17 @@ public sealed record BackupOptions
 {
     /// <summary>Transfers at once; 1 to 64. Default: the number of processors, at least 2 and at most 8.</summary>
     public int Parallelism { get; init; } = Math.Clamp(Environment.ProcessorCount, 2, 8);
+
+    /// <summary>Backs up what the segments hold, without a flush: writes behind the checkpoint are not in the backup.</summary>
+    public bool NoFlush { get; init; }
+
+    /// <summary>Most bytes read and sent in a second, all transfers together; null for as fast as it goes.</summary>
+    public long? MaxBytesPerSecond { get; init; }
+
+    /// <summary>
+    /// Words the backup is marked with, such as "before-upgrade"; a retention policy can keep by them. At most 16 of 64 characters.
+    /// </summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
 }
 
 /// <summary>What a backup would send now.</summary>

@@ -8,6 +8,11 @@ public sealed record VerifyOptions
     /// <summary>Read and hash every byte; otherwise presence and size.</summary>
     public bool Deep { get; init; }
 
+    /// <summary>
+    /// Reads and hashes so many percent of the objects, chosen at random each time; null for none beyond <see cref="Deep"/>.
+    /// </summary>
+    public double? SamplePercent { get; init; }
+
     /// <summary>Objects at once; 1 to 64. Default: the number of processors, at least 2 and at most 8.</summary>
     public int Parallelism { get; init; } = Math.Clamp(Environment.ProcessorCount, 2, 8);
 }
@@ -27,11 +32,17 @@ public sealed record BackupVerification
     /// <summary>Objects looked at.</summary>
     public required int ObjectsChecked { get; init; }
 
-    /// <summary>Bytes the backup's objects have; with <see cref="VerifyOptions.Deep"/> the bytes that were read and hashed.</summary>
+    /// <summary>Bytes the backup's objects have.</summary>
     public required long BytesChecked { get; init; }
 
     /// <summary>Whether every byte was hashed.</summary>
     public required bool Deep { get; init; }
+
+    /// <summary>Objects of which every byte was read and hashed.</summary>
+    public int ObjectsHashed { get; init; }
+
+    /// <summary>Their bytes.</summary>
+    public long BytesHashed { get; init; }
 
     /// <summary>
     /// What is wrong: BackupDamaged, ObjectMissing, ObjectDamaged, ObjectUnreadable. File is the object's name in the repository.

@@ -166,4 +166,10 @@ public enum HestiaErrorCode
 
     /// <summary>The destination of a copy has another backup with the same id.</summary>
     BackupDiffers,
+
+    /// <summary>Work that is marked as running in the repository has to end first.</summary>
+    RepositoryBusy,
+
+    /// <summary>The removal would leave an index without any backup that can be restored.</summary>
+    LastRestorableBackup,
 }

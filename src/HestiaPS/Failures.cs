@@ -77,7 +77,7 @@ internal static class Failures
             or HestiaErrorCode.WalDamaged or HestiaErrorCode.WalGap or HestiaErrorCode.SegmentDamaged or HestiaErrorCode.RepositoryDamaged
             or HestiaErrorCode.BackupDamaged or HestiaErrorCode.ObjectDamaged or HestiaErrorCode.SourceDamaged => ErrorCategory.InvalidData,
         HestiaErrorCode.IndexFailed or HestiaErrorCode.IndexClosed or HestiaErrorCode.IndexReadOnly
-            or HestiaErrorCode.NotRepairable => ErrorCategory.InvalidOperation,
+            or HestiaErrorCode.NotRepairable or HestiaErrorCode.LastRestorableBackup => ErrorCategory.InvalidOperation,
         HestiaErrorCode.SnapshotLimit or HestiaErrorCode.SegmentLimit => ErrorCategory.LimitsExceeded,
         HestiaErrorCode.AccessDenied => ErrorCategory.PermissionDenied,
         HestiaErrorCode.CredentialsMissing or HestiaErrorCode.CredentialsRejected
@@ -85,7 +85,7 @@ internal static class Failures
         HestiaErrorCode.TlsUntrusted or HestiaErrorCode.KeyMissing or HestiaErrorCode.KeyRejected
             or HestiaErrorCode.RepositoryNotEncrypted => ErrorCategory.SecurityError,
         HestiaErrorCode.StoreUnavailable => ErrorCategory.ConnectionError,
-        HestiaErrorCode.StoreThrottled => ErrorCategory.ResourceBusy,
+        HestiaErrorCode.StoreThrottled or HestiaErrorCode.RepositoryBusy => ErrorCategory.ResourceBusy,
         HestiaErrorCode.IoError => ErrorCategory.DeviceError,
         HestiaErrorCode.TimedOut => ErrorCategory.OperationTimeout,
         HestiaErrorCode.RepairWouldLoseData or HestiaErrorCode.PinExpired => ErrorCategory.OperationStopped,

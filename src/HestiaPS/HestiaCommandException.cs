@@ -54,6 +54,12 @@ public static class CommandErrors
     /// <summary>Test-HestiaBackup found damage.</summary>
     public const string BackupUnhealthy = nameof(BackupUnhealthy);
 
+    /// <summary>Test-HestiaBackup could not restore a backup into the scratch folder for want of room or permission there.</summary>
+    public const string DrillSkipped = nameof(DrillSkipped);
+
+    /// <summary>Test-HestiaRepository found something wrong.</summary>
+    public const string RepositoryUnhealthy = nameof(RepositoryUnhealthy);
+
     /// <summary>The path is on a drive that is no file system.</summary>
     public const string NotAFileSystemPath = nameof(NotAFileSystemPath);
 

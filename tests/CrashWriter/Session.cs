@@ -34,6 +34,7 @@ internal sealed class Session(WriterArguments arguments, Reporter reporter)
         if (arguments.Has("compact")) jobs.Add(Start("compact", () => Repeat(index, "compact", 20, 200, _ => Compact(index))));
         if (arguments.Has("read")) jobs.Add(Start("read", () => Read(index)));
         if (arguments.Has("backup")) jobs.Add(Start("backup", () => BackUp(index)));
+        if (arguments.Has("prune")) jobs.Add(Start("prune", () => Prune(index)));
         if (arguments.Has("restore")) jobs.Add(Start("restore", () => Restore(index)));
 
         foreach (var writer in writers) writer.Join();
@@ -135,6 +136,19 @@ internal sealed class Session(WriterArguments arguments, Reporter reporter)
             var result = repository.Backup(index);
             reporter.Line($"b {result.BackupId} {result.Lsn.Value}");
             _lastBackup = result.BackupId;
+        });
+    }
+
+    /// <summary>Removes all but the newest three backups, then what no backup names any more.</summary>
+    private void Prune(HestiaIndex index)
+    {
+        using var repository = BackupRepository.Open(arguments.Repository);
+        Repeat(index, "prune", 0, 50, _ =>
+        {
+            foreach (var decision in repository.PlanRemoval(new RetentionPolicy { KeepLast = 3 }))
+                if (decision.Remove) repository.Remove(decision.BackupId);
+            reporter.Line("G");
+            reporter.Line($"g {repository.Prune().ObjectsRemoved}");
         });
     }
 

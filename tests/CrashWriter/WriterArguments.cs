@@ -26,7 +26,7 @@ internal sealed class WriterArguments
 
     public int Seed => Number("seed", 1);
 
-    /// <summary>What runs beside the writers: flush, compact, backup, restore, read.</summary>
+    /// <summary>What runs beside the writers: flush, compact, backup, prune, restore, read.</summary>
     public bool Has(string job) => (Text("jobs") ?? "flush,compact,read").Split(',').Contains(job, StringComparer.Ordinal);
 
     public string Repository => Text("repository") ?? throw new ArgumentException("repository= is missing.");

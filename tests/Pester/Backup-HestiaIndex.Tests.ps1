@@ -96,4 +96,21 @@ Describe 'Backup-HestiaIndex' {
         $restored = Get-HestiaBackup -Repository $repository -BackupId $report.BackupId | Restore-HestiaIndex -Path $target
         $restored.Entries | Should -Be $report.Lsn -Because 'every write made an entry'
     }
+
+    It 'marks with -Tag, and ends at the checkpoint with -NoFlush' {
+        $ix = New-TestIndex -Count 100 -Flush
+        Set-HestiaEntry -Index $ix -Key late -Value 1
+        $report = Backup-HestiaIndex -Index $ix -Repository $repository -NoFlush -Tag before-upgrade, nightly
+        $report.Lsn | Should -Be 100
+        (Get-HestiaBackup -Repository $repository).Tags | Should -Be before-upgrade, nightly
+        $ix.Checkpoint | Should -Be 100
+        (Backup-HestiaIndex -Index $ix -Repository $repository).Lsn | Should -Be 101
+    }
+
+    It 'keeps to -MaxBytesPerSecond' {
+        $ix = New-TestIndex -Count 5000 -Flush
+        $report = Backup-HestiaIndex -Index $ix -Repository $repository -MaxBytesPerSecond 40000
+        $report.Duration.TotalSeconds | Should -BeGreaterThan ($report.BytesSent / 40000 * 0.9)
+        { Backup-HestiaIndex -Index $ix -Repository $repository -MaxBytesPerSecond 0 } | Should -Throw -ErrorId 'ParameterArgumentValidationError,*'
+    }
 }

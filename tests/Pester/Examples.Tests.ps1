@@ -248,7 +248,7 @@ Describe 'RestoreDrill.Tests.ps1' {
         }
     }
 
-    It 'restores the latest backup of every index' { Invoke-Drill $repository | Should -Be 'Passed 10 0' }
+    It 'restores the latest backup of every index' { Invoke-Drill $repository | Should -Be 'Passed 9 0' }
 
     It 'fails for a repository with a damaged object' {
         $object = Get-ChildItem (Join-Path $repository 'objects') -Recurse -File | Select-Object -First 1

@@ -30,8 +30,76 @@ Describe 'Test-HestiaBackup' {
         $result.Healthy | Should -BeFalse
         $result.Findings[0].Message | Should -BeLike "*$($object.Name.Substring(0, 8))*"
         $errors[0].FullyQualifiedErrorId | Should -BeLike 'BackupUnhealthy,*'
+        $note = Get-ChildItem (Join-Path $repository locks) -File
+        $note.Name | Should -Be "damaged-$($object.Name).json" -Because 'the next backup is to send it again'
+        Remove-Item -LiteralPath $note.FullName
         Get-FolderState $repository | Should -Be $before
         Remove-Item -LiteralPath $object.FullName -Force
         $backup | Test-HestiaBackup -Quiet | Should -BeFalse
+    }
+
+    It 'hashes a sample' {
+        $result = $backup | Test-HestiaBackup -SamplePercent 5
+        $result.Status | Should -Be Success
+        $result.ObjectsHashed | Should -Be 1
+        $result.BytesHashed | Should -BeGreaterThan 0
+    }
+
+    It 'restores in a drill, measures it, lets it be validated, and leaves nothing behind' {
+        $scratch = New-TestPath scratch
+        $null = New-Item -ItemType Directory $scratch
+        $seen = [System.Collections.Generic.List[object]]::new()
+        $result = Test-HestiaBackup -Repository $repository -Latest -Drill -ScratchPath $scratch -Validation {
+            param($ix)
+            $seen.Add((Get-HestiaEntry -Index $ix -Key k00500).Value)
+            $seen.Add($ix.IsReadOnly)
+        }
+        $result.Status | Should -Be Success
+        $result.BackupId | Should -Be $backup.BackupId
+        $result.RecoveryTime | Should -BeGreaterThan ([timespan]::Zero)
+        $result.RecoveryPoint.UtcDateTime | Should -BeGreaterThan ([datetime]::UtcNow.AddHours(-1))
+        $result.Lsn | Should -Be 500
+        $result.Entries | Should -Be 500
+        $seen | Should -Be 'value 500', $true
+        Get-ChildItem -LiteralPath $scratch -Force | Should -BeNullOrEmpty
+        @(Get-HestiaIndex).Count | Should -Be 1 -Because 'only the index that was backed up is open'
+        ($result | Format-Table | Out-String) | Should -BeLike '*Success*'
+    }
+
+    It 'fails a drill by $false, by an error and by damage, and cleans up all the same: <Name>' -ForEach @(
+        @{ Name = 'false'; Block = { $false }; Reason = '*$false*' }
+        @{ Name = 'throw'; Block = { throw 'no such thing' }; Reason = '*no such thing*' }
+        @{ Name = 'error'; Block = { param($ix) Get-HestiaEntry -Index $ix -Key missing }; Reason = '*missing*' }
+    ) {
+        $scratch = New-TestPath scratch
+        $null = New-Item -ItemType Directory $scratch
+        $result = $backup | Test-HestiaBackup -Drill -ScratchPath $scratch -Validation $Block -ErrorVariable errors -ErrorAction SilentlyContinue
+        $result.Status | Should -Be Failed
+        $result.Reason | Should -BeLike $Reason
+        $errors[0].FullyQualifiedErrorId | Should -BeLike 'BackupUnhealthy,*'
+        Get-ChildItem -LiteralPath $scratch -Force | Should -BeNullOrEmpty
+    }
+
+    It 'skips a drill for which there is no folder, and says so' {
+        $nowhere = New-TestPath nowhere
+        $result = $backup | Test-HestiaBackup -Drill -ScratchPath $nowhere -ErrorVariable errors -ErrorAction SilentlyContinue
+        $result.Status | Should -Be Skipped
+        $result.Reason | Should -BeLike "*$nowhere*"
+        $errors[0].FullyQualifiedErrorId | Should -BeLike 'DrillSkipped,*'
+        Test-Path -LiteralPath $nowhere | Should -BeFalse
+        $null = Assert-Failure { $backup | Test-HestiaBackup -Drill } InvalidOption
+    }
+
+    It 'has one row for each index, also for one without a backup and for one that cannot be read' {
+        $other = New-TestIndex -Count 5 -Path (New-TestPath customers)
+        $lost = Backup-HestiaIndex -Index $other -Repository $repository
+        $rows = Test-HestiaBackup -Repository $repository -Latest -IndexName *, invoices -ErrorAction SilentlyContinue
+        $rows.Count | Should -Be 3
+        ($rows | Where-Object Status -EQ Failed).IndexName | Should -Be invoices
+        $file = Get-ChildItem (Join-Path $repository backups) -Recurse -File -Filter "$($lost.BackupId).json"
+        Set-Content -LiteralPath $file.FullName -Value '{}'
+        $rows = Test-HestiaBackup -Repository $repository -Latest -ErrorAction SilentlyContinue -WarningAction SilentlyContinue
+        $rows.Status | Should -Be Success, Failed
+        $rows[1].IndexName | Should -Be $other.Id.ToString()
     }
 }

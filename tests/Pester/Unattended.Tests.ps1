@@ -72,8 +72,8 @@ Describe 'Exit codes of pwsh -NonInteractive -File' {
 Describe 'Confirmation' {
     AfterEach { Close-TestSession }
 
-    It 'has no cmdlet whose impact is High' {
-        foreach ($command in Get-Command -Module HestiaPS) {
+    It 'has no cmdlet whose impact is High but the one that removes backups' {
+        foreach ($command in Get-Command -Module HestiaPS | Where-Object Name -NE Remove-HestiaBackup) {
             $attribute = $command.ImplementingType.GetCustomAttributes([System.Management.Automation.CmdletAttribute], $false)[0]
             $attribute.ConfirmImpact | Should -Not -Be High -Because $command.Name
         }
@@ -81,7 +81,8 @@ Describe 'Confirmation' {
 
     It 'has -WhatIf and -Confirm on everything that changes something: <_>' -ForEach @(
         'Open-HestiaIndex', 'Close-HestiaIndex', 'Set-HestiaEntry', 'Remove-HestiaEntry', 'Invoke-HestiaFlush', 'Optimize-HestiaIndex',
-        'Repair-HestiaIndex', 'New-HestiaRepository', 'Backup-HestiaIndex', 'Restore-HestiaIndex'
+        'Repair-HestiaIndex', 'New-HestiaRepository', 'Backup-HestiaIndex', 'Restore-HestiaIndex', 'Remove-HestiaBackup',
+        'Optimize-HestiaRepository'
     ) {
         (Get-Command $_).Parameters.Keys | Should -Contain WhatIf
         (Get-Command $_).Parameters.Keys | Should -Contain Confirm

@@ -64,6 +64,9 @@ internal sealed record BackupSummary
     /// <summary>index.json as it stood, byte for byte.</summary>
     public required byte[] SettingsBytes { get; init; }
 
+    /// <summary>Words it was marked with.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
+
     /// <summary>Bytes of the file after the first line feed.</summary>
     public required long BodyBytes { get; init; }
 
@@ -96,6 +99,13 @@ internal sealed record BackupSummary
             json.WriteNumber("bytesSent", BytesSent);
             json.WriteNumber("segmentsSent", SegmentsSent);
             json.WriteBase64String("settings", SettingsBytes);
+            if (Tags.Count > 0)
+            {
+                json.WriteStartArray("tags");
+                foreach (var tag in Tags) json.WriteStringValue(tag);
+                json.WriteEndArray();
+            }
+
             json.WriteNumber("bodyBytes", BodyBytes);
             json.WriteEndObject();
         }
@@ -147,6 +157,7 @@ internal sealed record BackupSummary
                 BytesSent = root.GetProperty("bytesSent").GetInt64(),
                 SegmentsSent = root.GetProperty("segmentsSent").GetInt32(),
                 SettingsBytes = root.GetProperty("settings").GetBytesFromBase64(),
+                Tags = ReadTags(root),
                 BodyBytes = root.GetProperty("bodyBytes").GetInt64(),
             };
         }
@@ -156,10 +167,19 @@ internal sealed record BackupSummary
         }
     }
 
+    private static string[] ReadTags(JsonElement root)
+    {
+        if (!root.TryGetProperty("tags", out var array)) return [];
+        var tags = new string[array.GetArrayLength()];
+        for (var i = 0; i < tags.Length; i++)
+            tags[i] = array[i].GetString() ?? throw new InvalidDataException("it has a tag that is no text.");
+        return tags;
+    }
+
     /// <summary>What is shown of it.</summary>
     /// <exception cref="InvalidDataException">The index.json in it cannot be understood.</exception>
     /// <exception cref="HestiaException">FormatTooNew.</exception>
-    public BackupInfo ToInfo(string location) => new()
+    public BackupInfo ToInfo(string location, DateTime? storedAt = null) => new()
     {
         BackupId = BackupId,
         IndexName = IndexName,
@@ -174,6 +194,8 @@ internal sealed record BackupSummary
         Bytes = Bytes,
         BytesSent = BytesSent,
         Entries = Entries,
+        Tags = Tags,
+        StoredAt = storedAt is { } stored ? new DateTimeOffset(DateTime.SpecifyKind(stored, DateTimeKind.Utc)) : null,
         Settings = IndexSettingsFile.Parse(SettingsBytes).Settings,
     };
 }

@@ -16,7 +16,12 @@ internal static class RepositoryNames
     public const string KeyMarker = Locks + "keys.json";
 
     private const string BackupMarkers = Locks + "backup-";
+    private const string PruneMarkers = Locks + "prune-";
+    private const string DamageMarks = Locks + "damaged-";
+    private const string RenewalMark = ".r";
     private const string ManifestExtension = ".json";
+    private const int ObjectPrefixLength = 2;
+    private const int ObjectHexLength = 64;
     private const string IdPrefix = "bk-";
     private const string IdTime = "yyyy-MM-dd'T'HH-mm-ss'Z'";
     private const int IdTimeLength = 20;
@@ -36,7 +41,44 @@ internal static class RepositoryNames
     /// <summary><c>locks/backup-&lt;backup id&gt;.json</c></summary>
     public static string BackupMarker(string backupId) => $"{BackupMarkers}{backupId}.json";
 
-    public static bool IsBackupMarker(string name) => name.StartsWith(BackupMarkers, StringComparison.Ordinal);
+    /// <summary><c>locks/prune-&lt;32 hex&gt;.json</c></summary>
+    public static string PruneMarker(string pruneId) => $"{PruneMarkers}{pruneId}{ManifestExtension}";
+
+    /// <summary>The n-th sign of life of a marker's owner: <c>&lt;marker&gt;.r&lt;n&gt;.json</c>.</summary>
+    public static string Renewal(string marker, int number) => string.Create(
+        CultureInfo.InvariantCulture, $"{marker.AsSpan(0, marker.Length - ManifestExtension.Length)}{RenewalMark}{number}{ManifestExtension}");
+
+    /// <summary>The marker that a name in locks/ is, or is a sign of life of; false for anything else.</summary>
+    public static bool TryParseMarker(string name, out string marker, out bool isPrune)
+    {
+        marker = "";
+        isPrune = name.StartsWith(PruneMarkers, StringComparison.Ordinal);
+        if ((!isPrune && !name.StartsWith(BackupMarkers, StringComparison.Ordinal))
+            || !name.EndsWith(ManifestExtension, StringComparison.Ordinal)) return false;
+        var stem = name.AsSpan(0, name.Length - ManifestExtension.Length);
+        var renewal = stem.LastIndexOf(RenewalMark);
+        marker = renewal < 0 ? name : $"{stem[..renewal]}{ManifestExtension}";
+        return true;
+    }
+
+    /// <summary>The note that an object was found damaged: <c>locks/damaged-&lt;64 hex&gt;.json</c>.</summary>
+    public static string DamageMark(string objectName) =>
+        $"{DamageMarks}{objectName.AsSpan(objectName.LastIndexOf('/') + 1)}{ManifestExtension}";
+
+    public static bool IsDamageMark(string name) => name.StartsWith(DamageMarks, StringComparison.Ordinal);
+
+    /// <summary>Whether a name has the form of an object's. Whatever else lies below objects/ is not ours to touch.</summary>
+    public static bool IsObject(string name)
+    {
+        if (name.Length != Objects.Length + ObjectPrefixLength + 1 + ObjectHexLength || !name.StartsWith(Objects, StringComparison.Ordinal))
+            return false;
+        var hex = name.AsSpan(Objects.Length + ObjectPrefixLength + 1);
+        var prefix = name.AsSpan(Objects.Length, ObjectPrefixLength);
+        if (name[Objects.Length + ObjectPrefixLength] != '/' || !hex.StartsWith(prefix)) return false;
+        foreach (var c in hex)
+            if (!char.IsAsciiHexDigitLower(c)) return false;
+        return true;
+    }
 
     /// <summary><c>bk-2026-04-15T03-00-00Z-7f3a91</c>: the second it began, UTC, and six random hexadecimal digits.</summary>
     public static string NewBackupId(DateTimeOffset started)

@@ -10,7 +10,7 @@ internal sealed class BackupCatalog(RepositoryContext repository)
     private const int Parallelism = 4;
     private const int Suggestions = 3;
 
-    private readonly record struct Entry(string Name, Guid IndexId, string BackupId, long Size);
+    internal readonly record struct Entry(string Name, Guid IndexId, string BackupId, long Size, DateTime StoredAt);
 
     /// <summary>Every backup with an intact head and the right length, oldest first, and a finding for each that has neither.</summary>
     public BackupListing List(CancellationToken cancellationToken)
@@ -25,7 +25,7 @@ internal sealed class BackupCatalog(RepositoryContext repository)
                 try
                 {
                     if (ReadSummary(entry, token) is not { } summary) return; // removed a moment ago
-                    var info = summary.ToInfo(repository.Location);
+                    var info = summary.ToInfo(repository.Location, entry.StoredAt);
                     lock (backups) backups.Add(info);
                 }
                 catch (Exception e) when (e is InvalidDataException or HestiaException { Code: HestiaErrorCode.FormatTooNew })
@@ -67,10 +67,16 @@ internal sealed class BackupCatalog(RepositoryContext repository)
     public BackupManifest Read(string backupId, CancellationToken cancellationToken)
     {
         var entry = Find(backupId, cancellationToken);
+        return Read(entry, cancellationToken) ?? throw NotFound(backupId, cancellationToken);
+    }
+
+    /// <summary>A whole backup that was listed; null if it has been removed since.</summary>
+    /// <exception cref="HestiaException">BackupDamaged, FormatTooNew.</exception>
+    public BackupManifest? Read(Entry entry, CancellationToken cancellationToken)
+    {
         try
         {
-            var bytes = repository.Store.ReadAll(entry.Name, BackupManifest.MaxBytes, cancellationToken)
-                ?? throw NotFound(backupId, cancellationToken);
+            if (repository.Store.ReadAll(entry.Name, BackupManifest.MaxBytes, cancellationToken) is not { } bytes) return null;
             var manifest = BackupManifest.Parse(bytes);
             Match(entry, manifest.Summary);
             return manifest;
@@ -108,16 +114,17 @@ internal sealed class BackupCatalog(RepositoryContext repository)
             throw new InvalidDataException($"it says it is backup {summary.BackupId} of index {summary.IndexId}: it was renamed.");
     }
 
-    private List<Entry> Entries(CancellationToken cancellationToken)
+    /// <summary>The manifests there are, readable or not.</summary>
+    public List<Entry> Entries(CancellationToken cancellationToken)
     {
         var entries = new List<Entry>();
         foreach (var item in repository.Store.List(RepositoryNames.Backups, cancellationToken))
             if (RepositoryNames.TryParseBackup(item.Name, out var indexId, out var backupId))
-                entries.Add(new Entry(item.Name, indexId, backupId, item.Size));
+                entries.Add(new Entry(item.Name, indexId, backupId, item.Size, item.StoredAt));
         return entries;
     }
 
-    private Entry Find(string backupId, CancellationToken cancellationToken)
+    public Entry Find(string backupId, CancellationToken cancellationToken)
     {
         foreach (var entry in Entries(cancellationToken))
             if (entry.BackupId == backupId) return entry;

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Reflection;
 using Hestia.Backup.Format;
+using Hestia.Backup.Pruning;
+using Hestia.Backup.Retention;
 using Hestia.Backup.Stores;
 using Hestia.Core;
 using Hestia.Core.Manifest;
@@ -8,10 +10,19 @@ using Hestia.Core.Segments;
 
 namespace Hestia.Backup.Jobs;
 
+/// <summary>What is backed up: the files of one manifest, held by a pin for as long as the backup runs.</summary>
+internal sealed record BackupSource(
+    string Name,
+    Guid IndexId,
+    string Path,
+    IReadOnlyList<PinnedSegment> Segments,
+    ReadOnlyMemory<byte> ManifestBytes,
+    ReadOnlyMemory<byte> SettingsBytes);
+
 /// <summary>
 /// One backup: marker, flush, pin, look, send, manifest, look again. The order carries the promises: the marker stands before the first
-/// look, so that whoever deletes objects sees it; everything named is durable before the manifest that names it; and what was
-/// there at the first look is looked at again after publishing, and sent again while the pin still holds it.
+/// look, so that whoever deletes objects sees it; prunes that condemned something before that are waited out; everything named is durable
+/// before the manifest that names it; and marker and objects are looked at again after publishing, while the pin still holds the files.
 /// </summary>
 internal sealed class BackupJob(
     RepositoryContext repository, BackupOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
@@ -22,35 +33,58 @@ internal sealed class BackupJob(
         "Hestia " + typeof(BackupJob).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
 
     private readonly int _parallelism = RepositoryContext.CheckParallelism(options.Parallelism);
+    private readonly TransferPace? _pace = TransferPace.Of(options.MaxBytesPerSecond);
 
     public BackupResult Run(HestiaIndex index)
     {
         var begun = Stopwatch.GetTimestamp();
         var started = repository.Clock.GetUtcNow();
         RefuseOverlap(repository, index.Path);
-        using var marker = BackupMarker.Write(repository.Store, repository.Clock, started, index.Id, cancellationToken);
+        RetentionTags.Check(options.Tags);
+        using var marker = BackupMarker.Write(repository, started, index.Id, cancellationToken);
 
         // A read-only session has nothing to flush, and says so itself where its log holds more than its segments.
-        if (!index.IsReadOnly || index.LastLsn > index.Checkpoint) index.Flush(cancellationToken);
+        if (!options.NoFlush && (!index.IsReadOnly || index.LastLsn > index.Checkpoint)) index.Flush(cancellationToken);
         using var pin = index.Pin();
-        var document = ParseManifest(pin, index.Path);
-        var (missing, bytesMissing) = FindMissing(pin.Segments, cancellationToken);
-        RefuseIfFull(bytesMissing);
+        var source = new BackupSource(index.Name, index.Id, index.Path, pin.Segments, pin.ManifestBytes, pin.SettingsBytes);
+        return Run(source, marker, started, begun);
+    }
 
-        var meter = new ProgressMeter(progress, $"Backing up {index.Name}", bytesMissing, missing.Count);
-        Send(missing, meter, cancellationToken);
-        if (!repository.Store.Capabilities.DurableWhenStored)
-            MakeDurable(pin.Segments, missing, marker.OthersRun(cancellationToken));
+    /// <summary>Backs up what is pinned, under a marker that stands already.</summary>
+    public BackupResult Run(BackupSource source, BackupMarker marker, DateTimeOffset started, long begun)
+    {
+        var document = ParseManifest(source);
+        var names = new string[source.Segments.Count];
+        for (var i = 0; i < names.Length; i++) names[i] = repository.ObjectName(source.Segments[i].Id);
+
+        var sentBytes = 0L;
+        var sentSegments = 0;
+        ProgressMeter? meter = null;
+        do
+        {
+            marker.AvoidPrunes(names, cancellationToken);
+            var notes = DamageNotes.Read(repository, cancellationToken);
+            var (missing, bytesMissing) = FindMissing(source.Segments, notes, cancellationToken);
+            RefuseIfFull(bytesMissing);
+            meter = new ProgressMeter(progress, $"Backing up {source.Name}", bytesMissing, missing.Count);
+            Send(missing, meter, cancellationToken);
+            sentBytes += bytesMissing;
+            sentSegments = Math.Min(source.Segments.Count, sentSegments + missing.Count);
+            if (!repository.Store.Capabilities.DurableWhenStored)
+                MakeDurable(source.Segments, missing, marker.OthersRun(cancellationToken));
+            notes.Remove(repository, missing.ConvertAll(s => repository.ObjectName(s.Id)));
+        }
+        while (!marker.Keep(cancellationToken)); // somebody took this backup for dead: what was found may have been removed since
+
         repository.EnsureSame(cancellationToken);
-
         var summary = new BackupSummary
         {
             BackupId = marker.BackupId,
             Nonce = Guid.NewGuid(),
-            IndexId = index.Id,
-            IndexName = index.Name,
+            IndexId = source.IndexId,
+            IndexName = source.Name,
             Timeline = document.Timeline.Id,
-            SourcePath = index.Path,
+            SourcePath = source.Path,
             Host = Environment.MachineName,
             Tool = s_tool,
             Started = started,
@@ -58,16 +92,17 @@ internal sealed class BackupJob(
             Lsn = document.Checkpoint,
             CheckpointTime = document.LastCommitTime,
             Entries = document.Segments.Sum(static s => s.Entries),
-            Segments = pin.Segments.Count,
+            Segments = source.Segments.Count,
             Bytes = document.SegmentBytes,
-            BytesSent = bytesMissing,
-            SegmentsSent = missing.Count,
-            SettingsBytes = pin.SettingsBytes.ToArray(),
+            BytesSent = sentBytes,
+            SegmentsSent = sentSegments,
+            SettingsBytes = source.SettingsBytes.ToArray(),
+            Tags = options.Tags,
             BodyBytes = 0,
         };
-        summary = Publish(summary, pin, document);
-        Recheck(summary, pin.Segments);
-        if (missing.Count > 0 && repository.Store.Capabilities.Remote) RemoveUnfinished();
+        summary = Publish(summary, source, document);
+        Recheck(summary, source.Segments, names, marker);
+        if (sentSegments > 0 && repository.Store.Capabilities.Remote) RemoveUnfinished();
         meter.Finish();
         return new BackupResult
         {
@@ -102,7 +137,7 @@ internal sealed class BackupJob(
     {
         RefuseOverlap(repository, index.Path);
         using var pin = index.Pin();
-        var (missing, bytes) = FindMissing(pin.Segments, cancellationToken);
+        var (missing, bytes) = FindMissing(pin.Segments, DamageNotes.Read(repository, cancellationToken), cancellationToken);
         return new BackupPlan(pin.Segments.Count, pin.Segments.Sum(static s => s.Size), missing.Count, bytes);
     }
 
@@ -116,22 +151,25 @@ internal sealed class BackupJob(
             "Use a repository in another folder, best on another disk.");
     }
 
-    private static ManifestDocument ParseManifest(IndexPin pin, string path)
+    private static ManifestDocument ParseManifest(BackupSource source)
     {
         try
         {
-            return ManifestDocument.Parse(pin.ManifestBytes.Span);
+            return ManifestDocument.Parse(source.ManifestBytes.Span);
         }
         catch (InvalidDataException e)
         {
             throw new HestiaException(
-                HestiaErrorCode.SourceDamaged, $"The pinned manifest of '{path}' cannot be understood: {e.Message}", path,
+                HestiaErrorCode.SourceDamaged, $"The pinned manifest of '{source.Path}' cannot be understood: {e.Message}", source.Path,
                 innerException: e);
         }
     }
 
-    /// <summary>Objects that are not there, or there with a wrong size: those are damaged and are replaced.</summary>
-    private (List<PinnedSegment> Missing, long Bytes) FindMissing(IReadOnlyList<PinnedSegment> segments, CancellationToken token)
+    /// <summary>
+    /// Objects that are not there, or there with a wrong size or a note that they are damaged: those are replaced.
+    /// </summary>
+    private (List<PinnedSegment> Missing, long Bytes) FindMissing(
+        IReadOnlyList<PinnedSegment> segments, DamageNotes notes, CancellationToken token)
     {
         var ids = new SegmentId[segments.Count];
         for (var i = 0; i < ids.Length; i++) ids[i] = segments[i].Id;
@@ -140,7 +178,7 @@ internal sealed class BackupJob(
         long bytes = 0;
         for (var i = 0; i < sizes.Length; i++)
         {
-            if (sizes[i] == segments[i].Size) continue;
+            if (sizes[i] == segments[i].Size && !(notes.Any && notes.Names(repository.ObjectName(segments[i].Id)))) continue;
             missing.Add(segments[i]);
             bytes += segments[i].Size;
         }
@@ -164,7 +202,7 @@ internal sealed class BackupJob(
         _parallelism,
         (segment, stop) =>
         {
-            using var content = new SegmentContent(repository.Files, segment.Id, segment.Size, segment.FilePath, meter);
+            using var content = new SegmentContent(repository.Files, segment.Id, segment.Size, segment.FilePath, meter, _pace, stop);
             repository.Store.Put(repository.ObjectName(segment.Id), content, stop);
             meter.AddItem();
         },
@@ -184,14 +222,14 @@ internal sealed class BackupJob(
         repository.Store.MakeDurable(names, cancellationToken);
     }
 
-    private BackupSummary Publish(BackupSummary summary, IndexPin pin, ManifestDocument document)
+    private BackupSummary Publish(BackupSummary summary, BackupSource source, ManifestDocument document)
     {
         var segments = new BackupSegment[document.Segments.Count];
         for (var i = 0; i < segments.Length; i++)
             segments[i] = new BackupSegment(document.Segments[i].Id, document.Segments[i].Size, document.Segments[i].Level);
         while (true)
         {
-            var bytes = BackupManifest.Serialize(summary, pin.ManifestBytes.Span, segments);
+            var bytes = BackupManifest.Serialize(summary, source.ManifestBytes.Span, segments);
             if (repository.Store.TryCreate(RepositoryNames.Backup(summary.IndexId, summary.BackupId), bytes, cancellationToken))
                 return summary;
             summary = summary with { BackupId = RepositoryNames.NewBackupId(summary.Started) };
@@ -199,17 +237,24 @@ internal sealed class BackupJob(
     }
 
     /// <summary>
-    /// A prune that began before the marker stood may have removed an object after it was found. It is sent again from the pin; if that
-    /// fails the backup is withdrawn. From here on it is complete, so a cancellation comes too late.
+    /// While the marker stands nothing is removed. If somebody took this backup for dead, what may have been removed since is sent again
+    /// from the pin; if that fails the backup is withdrawn. From here on it is complete, so a cancellation comes too late.
     /// </summary>
-    private void Recheck(BackupSummary summary, IReadOnlyList<PinnedSegment> segments)
+    private void Recheck(BackupSummary summary, IReadOnlyList<PinnedSegment> segments, string[] names, BackupMarker marker)
     {
         try
         {
             for (var round = 0; ; round++)
             {
-                var (missing, bytes) = FindMissing(segments, CancellationToken.None);
-                if (missing.Count == 0) return;
+                var stood = marker.Keep(CancellationToken.None);
+                if (!stood) marker.AvoidPrunes(names, CancellationToken.None);
+                var (missing, bytes) = FindMissing(segments, DamageNotes.None, CancellationToken.None);
+                if (missing.Count == 0)
+                {
+                    if (stood) return;
+                    continue;
+                }
+
                 if (round == RecheckRounds)
                 {
                     throw new HestiaException(
@@ -220,8 +265,7 @@ internal sealed class BackupJob(
                 }
 
                 Send(missing, new ProgressMeter(null, "", bytes, missing.Count), CancellationToken.None);
-                var names = missing.ConvertAll(s => repository.ObjectName(s.Id));
-                repository.Store.MakeDurable(names, CancellationToken.None);
+                repository.Store.MakeDurable(missing.ConvertAll(s => repository.ObjectName(s.Id)), CancellationToken.None);
             }
         }
         catch

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Diagnostics;
 using Hestia.Backup.Format;
+using Hestia.Backup.Pruning;
 using Hestia.Backup.Stores;
 using Hestia.Core;
 using Hestia.Core.Segments;
@@ -41,7 +42,7 @@ internal sealed class CopyJob(
         RefuseItself();
         var copied = Read(backupId);
         var found = Look(copied);
-        var (missing, bytes) = FindMissing(copied.Manifest, cancellationToken);
+        var (missing, bytes) = FindMissing(copied.Manifest, DamageNotes.Read(destination, cancellationToken), cancellationToken);
         return new CopyPlan(
             backupId, copied.Summary.IndexName, found == Found.Same, copied.Summary.Segments, copied.Summary.Bytes, missing.Count, bytes);
     }
@@ -52,18 +53,28 @@ internal sealed class CopyJob(
         RefuseItself();
         var copied = Read(backupId);
         var started = destination.Clock.GetUtcNow();
-        using var marker = BackupMarker.Write(destination.Store, destination.Clock, started, copied.Summary.IndexId, cancellationToken);
-        var found = Look(copied);
-        var (missing, bytesMissing) = FindMissing(copied.Manifest, cancellationToken);
-        RefuseIfFull(bytesMissing);
+        using var marker = BackupMarker.Write(destination, started, copied.Summary.IndexId, cancellationToken);
+        var names = copied.Manifest.Segments.Select(segment => destination.ObjectName(segment.Id)).ToArray();
+        Found found;
+        ProgressMeter meter;
+        do
+        {
+            marker.AvoidPrunes(names, cancellationToken);
+            found = Look(copied);
+            var notes = DamageNotes.Read(destination, cancellationToken);
+            var (missing, bytesMissing) = FindMissing(copied.Manifest, notes, cancellationToken);
+            RefuseIfFull(bytesMissing);
+            meter = new ProgressMeter(progress, $"Copying {backupId}", bytesMissing, missing.Count);
+            Send(missing, meter, cancellationToken);
+            if (options.Verify) VerifyAll(copied.Manifest);
+            if (!destination.Store.Capabilities.DurableWhenStored) MakeDurable(copied.Manifest, marker.OthersRun(cancellationToken));
+            notes.Remove(destination, missing.ConvertAll(segment => destination.ObjectName(segment.Id)));
+        }
+        while (!marker.Keep(cancellationToken)); // somebody took this copy for dead: what was found may have been removed since
 
-        var meter = new ProgressMeter(progress, $"Copying {backupId}", bytesMissing, missing.Count);
-        Send(missing, meter, cancellationToken);
-        if (options.Verify) VerifyAll(copied.Manifest);
-        if (!destination.Store.Capabilities.DurableWhenStored) MakeDurable(copied.Manifest, marker.OthersRun(cancellationToken));
         destination.EnsureSame(cancellationToken);
         var published = found != Found.Same && Publish(copied, found);
-        Recheck(copied, published);
+        Recheck(copied, names, published, marker);
         meter.Finish();
         return new CopyResult
         {
@@ -132,7 +143,8 @@ internal sealed class CopyJob(
             "Find out where it came from; if it is not needed, remove it with Remove-HestiaBackup and copy again.");
     }
 
-    private (List<BackupSegment> Missing, long Bytes) FindMissing(BackupManifest manifest, CancellationToken token)
+    private (List<BackupSegment> Missing, long Bytes) FindMissing(
+        BackupManifest manifest, DamageNotes notes, CancellationToken token)
     {
         var ids = new SegmentId[manifest.Segments.Count];
         for (var i = 0; i < ids.Length; i++) ids[i] = manifest.Segments[i].Id;
@@ -141,7 +153,7 @@ internal sealed class CopyJob(
         long bytes = 0;
         for (var i = 0; i < sizes.Length; i++)
         {
-            if (sizes[i] == manifest.Segments[i].Size) continue;
+            if (sizes[i] == manifest.Segments[i].Size && !(notes.Any && notes.Names(destination.ObjectName(ids[i])))) continue;
             missing.Add(manifest.Segments[i]);
             bytes += manifest.Segments[i].Size;
         }
@@ -248,15 +260,22 @@ internal sealed class CopyJob(
             "Find out who else writes there, then copy again.");
     }
 
-    /// <summary>A prune that began before the marker stood may have removed something after it was found.</summary>
-    private void Recheck(Copied copied, bool published)
+    /// <summary>While the marker stands nothing is removed; if somebody took this copy for dead, what was removed since is sent again.</summary>
+    private void Recheck(Copied copied, string[] names, bool published, BackupMarker marker)
     {
         try
         {
             for (var round = 0; ; round++)
             {
-                var (missing, _) = FindMissing(copied.Manifest, CancellationToken.None);
-                if (missing.Count == 0) return;
+                var stood = marker.Keep(CancellationToken.None);
+                if (!stood) marker.AvoidPrunes(names, CancellationToken.None);
+                var (missing, _) = FindMissing(copied.Manifest, DamageNotes.None, CancellationToken.None);
+                if (missing.Count == 0)
+                {
+                    if (stood) return;
+                    continue;
+                }
+
                 if (round == RecheckRounds)
                 {
                     throw new HestiaException(

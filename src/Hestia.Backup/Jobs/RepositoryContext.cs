@@ -29,6 +29,9 @@ internal sealed class RepositoryContext(
 
     public TimeProvider Clock => Files.Clock;
 
+    /// <summary>How long markers last and how waiting is done.</summary>
+    public Pruning.MarkerTiming Markers { get; init; } = new();
+
     /// <summary>
     /// The one place that says under which name a segment is stored: its hash, or in an encrypted repository a keyed hash of that, from
     /// which the segment cannot be told. So what is listed below objects/ is compared with these names, never the other way round.

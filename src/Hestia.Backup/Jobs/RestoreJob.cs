@@ -206,7 +206,11 @@ internal sealed class RestoreJob(
         {
             using var file = _files.Open(path, FileOpenMode.CreateNew);
             if (CopyVerified((_, buffer) => reader.Read(buffer), file, segment, meter.AddBytes, token) is { } wrong)
+            {
+                Pruning.DamageNotes.Add(repository, name, token);
                 throw Damaged(name, wrong);
+            }
+
             file.Sync();
         }
         catch (InvalidDataException e)

@@ -12,14 +12,20 @@ internal sealed class SegmentContent : ObjectContent
     private readonly StorageFile _file;
     private readonly SegmentId _id;
     private readonly ProgressMeter _progress;
+    private readonly TransferPace? _pace;
+    private readonly CancellationToken _stop;
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private long _offset;
 
     /// <exception cref="HestiaException">SourceDamaged: it is missing or has another size; or the file could not be opened.</exception>
-    public SegmentContent(FileSystem files, SegmentId id, long size, string path, ProgressMeter progress)
+    public SegmentContent(
+        FileSystem files, SegmentId id, long size, string path, ProgressMeter progress, TransferPace? pace = null,
+        CancellationToken stop = default)
     {
         _id = id;
         _progress = progress;
+        _pace = pace;
+        _stop = stop;
         Length = size;
         try
         {
@@ -43,6 +49,7 @@ internal sealed class SegmentContent : ObjectContent
     public override int Read(Span<byte> buffer)
     {
         int read;
+        if (_pace is not null && buffer.Length > TransferPace.MaxPiece) buffer = buffer[..TransferPace.MaxPiece];
         try
         {
             read = _file.Read(_offset, buffer);
@@ -52,6 +59,7 @@ internal sealed class SegmentContent : ObjectContent
             throw HestiaException.FromIO(e, _file.Path, "reading");
         }
 
+        _pace?.Pass(read, _stop);
         _offset += read;
         _hash.AppendData(buffer[..read]);
         _progress.AddBytes(read);

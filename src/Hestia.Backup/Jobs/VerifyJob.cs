@@ -2,13 +2,17 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Hestia.Backup.Format;
+using Hestia.Backup.Pruning;
 using Hestia.Core;
 using Hestia.Core.Manifest;
 using Hestia.Core.Segments;
 
 namespace Hestia.Backup.Jobs;
 
-/// <summary>Verifies one backup: every object is there and has its size; deep, every byte is read and hashed.</summary>
+/// <summary>
+/// Verifies one backup: every object is there and has its size; deep, every byte is read and hashed; or that of a random sample of
+/// objects. An object that does not hold what it should is noted, so that the next backup that has the segment replaces it.
+/// </summary>
 internal sealed class VerifyJob(
     RepositoryContext repository, VerifyOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
 {
@@ -17,10 +21,19 @@ internal sealed class VerifyJob(
 
     private readonly int _parallelism = RepositoryContext.CheckParallelism(options.Parallelism);
     private readonly List<Finding> _findings = [];
+    private int _hashed;
+    private long _hashedBytes;
 
     public BackupVerification Run(string backupId)
     {
         var begun = Stopwatch.GetTimestamp();
+        if (options.SamplePercent is not (null or (> 0 and <= 100)))
+        {
+            throw new HestiaException(
+                HestiaErrorCode.InvalidOption, $"SamplePercent is {options.SamplePercent}; it can be above 0 and up to 100.",
+                action: "Choose a value in that range.");
+        }
+
         var catalog = new BackupCatalog(repository);
         var summary = catalog.ReadSummary(backupId, cancellationToken);
         BackupManifest manifest;
@@ -48,9 +61,11 @@ internal sealed class VerifyJob(
             else sound.Add(segments[i]);
         }
 
+        var bytes = sound.Sum(static s => s.Size);
         if (options.Deep) HashAll(sound, $"Verifying {backupId}");
+        else if (options.SamplePercent is { } percent) HashAll(Sample(sound, percent), $"Verifying a sample of {backupId}");
         _findings.Sort(static (a, b) => string.CompareOrdinal(a.File, b.File));
-        return Result(summary, segments.Count, sound.Sum(static s => s.Size), begun);
+        return Result(summary, segments.Count, bytes, begun);
     }
 
     private BackupVerification Result(BackupSummary summary, int objects, long bytes, long begun) => new()
@@ -61,9 +76,19 @@ internal sealed class VerifyJob(
         ObjectsChecked = objects,
         BytesChecked = bytes,
         Deep = options.Deep,
+        ObjectsHashed = _hashed,
+        BytesHashed = _hashedBytes,
         Findings = _findings,
         Duration = Stopwatch.GetElapsedTime(begun),
     };
+
+    /// <summary>So many percent of the objects, at least one, any as likely as another: over many runs all are looked at.</summary>
+    private static List<ManifestSegment> Sample(List<ManifestSegment> segments, double percent)
+    {
+        var shuffled = segments.ToArray();
+        RandomNumberGenerator.Shuffle(shuffled.AsSpan());
+        return [.. shuffled.AsSpan(0, (int)Math.Min(shuffled.Length, Math.Ceiling(shuffled.Length * percent / 100)))];
+    }
 
     private void HashAll(List<ManifestSegment> segments, string activity)
     {
@@ -76,7 +101,15 @@ internal sealed class VerifyJob(
             {
                 try
                 {
-                    if (Hash(segment, meter, token) is { } wrong) Add(wrong.Code, segment, wrong.What);
+                    if (Hash(segment, meter, token) is { } wrong)
+                    {
+                        Add(wrong.Code, segment, wrong.What);
+                        if (wrong.Code == nameof(HestiaErrorCode.ObjectDamaged))
+                            DamageNotes.Add(repository, repository.ObjectName(segment.Id), token);
+                    }
+
+                    Interlocked.Increment(ref _hashed);
+                    Interlocked.Add(ref _hashedBytes, segment.Size);
                 }
                 catch (InvalidDataException e)
                 {

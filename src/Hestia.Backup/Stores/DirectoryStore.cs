@@ -248,6 +248,20 @@ internal sealed class DirectoryStore : RepositoryStore
         });
     }
 
+    public override void Delete(IReadOnlyList<string> names, CancellationToken cancellationToken)
+    {
+        var folders = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var name in names)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var path = PathOf(name);
+            Guard(path, "removing", () => _files.DeleteFile(path));
+            folders.Add(Path.GetDirectoryName(path)!);
+        }
+
+        foreach (var folder in folders) Guard(folder, "syncing", () => _files.SyncDirectory(folder));
+    }
+
     public override DateTime ReadClock(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();

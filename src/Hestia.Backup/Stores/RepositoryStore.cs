@@ -77,6 +77,12 @@ internal abstract class RepositoryStore : IDisposable
     /// <summary>Removes an item; no error if there is none.</summary>
     public abstract void Delete(string name, CancellationToken cancellationToken);
 
+    /// <summary>Removes items; no error for those that are not there. They go one after the other, some of them if it fails.</summary>
+    public virtual void Delete(IReadOnlyList<string> names, CancellationToken cancellationToken)
+    {
+        foreach (var name in names) Delete(name, cancellationToken);
+    }
+
     /// <summary>The time by the clock that <see cref="StoredItem.StoredAt"/> comes from, UTC.</summary>
     public abstract DateTime ReadClock(CancellationToken cancellationToken);
 

@@ -34,6 +34,22 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
     [ValidateRange(1, 64)]
     public int Parallelism { get; set; } = new BackupOptions().Parallelism;
 
+    /// <summary>Backs up what the segments hold, without a flush.</summary>
+    [Parameter]
+    public SwitchParameter NoFlush { get; set; }
+
+    /// <summary>Most bytes to read and send in a second, all transfers together.</summary>
+    [Parameter]
+    [ValidateRange(1L, long.MaxValue)]
+    public long MaxBytesPerSecond { get; set; }
+
+    /// <summary>Words to mark the backup with; Remove-HestiaBackup -KeepTag keeps by them.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    [ValidateCount(1, 16)]
+    [ValidateLength(1, 64)]
+    public string[] Tag { get; set; } = [];
+
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
@@ -48,7 +64,13 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
     private protected override void ProcessTarget(IndexTarget target)
     {
         if (!TryItem(target.Path, () => Explain(target), out var action) || !ShouldProcess(target.Path, action)) return;
-        var options = new BackupOptions { Parallelism = Parallelism };
+        var options = new BackupOptions
+        {
+            Parallelism = Parallelism,
+            NoFlush = NoFlush,
+            MaxBytesPerSecond = MaxBytesPerSecond > 0 ? MaxBytesPerSecond : null,
+            Tags = Tag,
+        };
         var done = TryItem(target.Path, () => Run($"Backing up {target.Name}", (progress, token) => target.Session is { } session
             ? _repository.Backup(session.Engine, options, progress, token)
             : _repository.Backup(target.Path, options, progress, token)), out var result);
@@ -65,6 +87,7 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
             token));
         return $"Back up {Display.Segments(plan.Segments)} ({Display.Size(plan.Bytes)}) into {_repository.Location}, sending "
             + $"{Display.Segments(plan.SegmentsToSend)} ({Display.Size(plan.BytesToSend)})"
-            + (unflushed is null ? "" : $" and what a flush makes of {unflushed}");
+            + (unflushed is null ? ""
+                : NoFlush ? $", without {unflushed} that are not flushed" : $" and what a flush makes of {unflushed}");
     }
 }

@@ -31,7 +31,7 @@ public sealed class GetHestiaBackupCommand : RepositoryCmdlet
     [SupportsWildcards]
     public string[]? IndexName { get; set; }
 
-    /// <summary>Only the newest backup of each index name.</summary>
+    /// <summary>Only the newest backup of each index, by its identity: names may repeat.</summary>
     [Parameter]
     public SwitchParameter Latest { get; set; }
 
@@ -44,7 +44,7 @@ public sealed class GetHestiaBackupCommand : RepositoryCmdlet
         if (!TryItem(Repository, List, out var listing)) return;
         foreach (var finding in listing.Findings) WriteWarning(finding.ToString()); // one damaged backup must not hide the others
         var found = Select(Select(listing.Backups, BackupId, b => b.BackupId, "id"), IndexName, b => b.IndexName, "index name");
-        if (Latest) found = [.. found.GroupBy(b => b.IndexName, StringComparer.OrdinalIgnoreCase)
+        if (Latest) found = [.. found.GroupBy(b => b.IndexId)
             .Select(g => g.MaxBy(b => b.Completed)!).OrderBy(b => b.Completed)];
         foreach (var backup in found) WriteObject(new IndexBackup(backup));
     }

@@ -24,6 +24,7 @@ public sealed class IndexBackup
         Bytes = backup.Bytes;
         BytesSent = backup.BytesSent;
         Entries = backup.Entries;
+        Tags = [.. backup.Tags];
         KeyEncoding = backup.Settings.KeyEncoding;
         ValueEncoding = backup.Settings.ValueEncoding;
     }
@@ -66,6 +67,9 @@ public sealed class IndexBackup
 
     /// <summary>Entries in its segments.</summary>
     public long Entries { get; }
+
+    /// <summary>Words it was marked with.</summary>
+    public string[] Tags { get; }
 
     /// <summary>How keys are shown and taken.</summary>
     public DataEncoding KeyEncoding { get; }

@@ -18,4 +18,8 @@ public sealed class KillTests(ITestOutputHelper output)
     [InlineData(Durability.Off)]
     public void Killed_during_backup_and_restore_both_are_whole_or_not_there(Durability durability) =>
         output.WriteLine(BackupKillScenario.Run(durability, Math.Max(1, CrashSettings.Rounds / 2), CrashSettings.Seed));
+
+    [Fact]
+    public void Killed_during_backup_and_prune_while_another_process_prunes_every_backup_restores() =>
+        output.WriteLine(PruneKillScenario.Run(CrashSettings.Rounds, CrashSettings.Seed));
 }

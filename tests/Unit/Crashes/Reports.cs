@@ -57,6 +57,10 @@ internal sealed class Reports(int threads)
 
     public IReadOnlyList<(string Id, ulong Lsn)> Backups => Copy(_backups);
 
+    public int PrunesBegun { get; private set; }
+
+    public int PrunesFinished { get; private set; }
+
     public IReadOnlyList<string> RestoresBegun => Copy(_restoresBegun);
 
     public IReadOnlyList<string> RestoresFinished => Copy(_restoresFinished);
@@ -135,6 +139,12 @@ internal sealed class Reports(int threads)
                 break;
             case "b":
                 _backups.Add((parts[1], Number(parts[2])));
+                break;
+            case "G":
+                PrunesBegun++;
+                break;
+            case "g":
+                PrunesFinished++;
                 break;
             case "R":
                 _restoresBegun.Add(parts[1]);

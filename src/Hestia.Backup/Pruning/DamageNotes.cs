@@ -1,0 +1,53 @@
+using Hestia.Backup.Format;
+using Hestia.Backup.Jobs;
+using Hestia.Core;
+
+namespace Hestia.Backup.Pruning;
+
+/// <summary>
+/// Notes in locks/ that objects were found damaged though their size is right. Whoever hashes an object writes one; the next backup that
+/// has the segment sends it again and removes the note. A note is never needed for a restore, which hashes everything itself.
+/// </summary>
+internal sealed class DamageNotes
+{
+    public static readonly DamageNotes None = new([]);
+
+    private readonly HashSet<string> _notes;
+
+    private DamageNotes(HashSet<string> notes) => _notes = notes;
+
+    public bool Any => _notes.Count > 0;
+
+    public static DamageNotes Read(RepositoryContext repository, CancellationToken cancellationToken)
+    {
+        var notes = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var item in repository.Store.List(RepositoryNames.Locks, cancellationToken))
+            if (RepositoryNames.IsDamageMark(item.Name)) notes.Add(item.Name);
+        return notes.Count == 0 ? None : new DamageNotes(notes);
+    }
+
+    /// <summary>Notes that an object is damaged. Who may not write there has still named it in its findings.</summary>
+    public static void Add(RepositoryContext repository, string objectName, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var content = System.Text.Encoding.UTF8.GetBytes(
+                $$"""{"format":"hestia-damage","formatVersion":1,"object":"{{objectName}}","nonce":"{{Guid.NewGuid()}}"}""" + "\n");
+            repository.Store.TryCreate(RepositoryNames.DamageMark(objectName), content, cancellationToken);
+        }
+        catch (HestiaException)
+        {
+            // Read-only media, or no permission: the finding stands, and the repair has to wait for who can write.
+        }
+    }
+
+    public bool Names(string objectName) => _notes.Contains(RepositoryNames.DamageMark(objectName));
+
+    /// <summary>Removes the notes on objects that were sent again.</summary>
+    public void Remove(RepositoryContext repository, IReadOnlyList<string> objects)
+    {
+        if (_notes.Count == 0) return;
+        foreach (var name in objects)
+            if (Names(name)) repository.Store.Delete(RepositoryNames.DamageMark(name), CancellationToken.None);
+    }
+}

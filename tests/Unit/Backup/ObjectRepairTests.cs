@@ -1,0 +1,131 @@
+using System.Diagnostics;
+using Hestia.Backup;
+using Hestia.Core;
+
+namespace Hestia.Unit.Backup;
+
+/// <summary>One object flipped, cut or missing, each in turn: Test names it, a restore refuses, the next backup repairs it.</summary>
+public sealed class ObjectRepairTests : IDisposable
+{
+    private readonly IndexFixture _fixture = new();
+
+    public void Dispose() => _fixture.Dispose();
+
+    [Theory]
+    [InlineData("flip")]
+    [InlineData("cut")]
+    [InlineData("remove")]
+    public void Damage_of_any_object_is_named_refused_and_repaired(string damage)
+    {
+        using var repository = _fixture.Open();
+        using var index = _fixture.Create(1500);
+        var backup = repository.Backup(index);
+        var expected = IndexFixture.Read(index);
+        var random = new Random(7);
+        foreach (var path in _fixture.Objects())
+        {
+            var bytes = File.ReadAllBytes(path);
+            File.Delete(path);
+            switch (damage)
+            {
+                case "flip":
+                    bytes[random.Next(bytes.Length)] ^= (byte)(1 << random.Next(8));
+                    File.WriteAllBytes(path, bytes);
+                    break;
+                case "cut":
+                    File.WriteAllBytes(path, bytes[..random.Next(bytes.Length)]);
+                    break;
+            }
+
+            var verification = repository.Verify(backup.BackupId, new VerifyOptions { Deep = true });
+            Assert.False(verification.Healthy);
+            Assert.Contains(Path.GetFileName(path), Assert.Single(verification.Findings).File!, StringComparison.Ordinal);
+            var refused = Assert.Throws<HestiaException>(() => repository.Restore(backup.BackupId, _fixture.Folder["restored"]));
+            Assert.Equal(damage == "remove" ? HestiaErrorCode.ObjectMissing : HestiaErrorCode.ObjectDamaged, refused.Code);
+            Assert.False(Directory.Exists(_fixture.Folder["restored"]));
+
+            var next = repository.Backup(index);
+            Assert.Equal(1, next.SegmentsSent);
+            Assert.True(repository.Verify(backup.BackupId, new VerifyOptions { Deep = true }).Healthy);
+            Assert.Empty(Directory.GetFiles(Path.Combine(_fixture.RepositoryPath, "locks")));
+        }
+
+        repository.Restore(backup.BackupId, _fixture.Folder["restored"]);
+        Assert.Equal(expected, IndexFixture.Read(_fixture.Folder["restored"]));
+    }
+
+    [Fact]
+    public void A_restore_that_met_damage_has_it_repaired_as_well()
+    {
+        using var repository = _fixture.Open();
+        using var index = _fixture.Create(500);
+        var backup = repository.Backup(index);
+        var path = _fixture.Objects()[0];
+        var bytes = File.ReadAllBytes(path);
+        bytes[bytes.Length / 2] ^= 4;
+        File.WriteAllBytes(path, bytes);
+        Assert.Equal(0, repository.Backup(index).SegmentsSent); // nobody knows yet
+        Assert.Throws<HestiaException>(() => repository.Restore(backup.BackupId, _fixture.Folder["restored"]));
+        Assert.Equal(1, repository.Backup(index).SegmentsSent);
+        repository.Restore(backup.BackupId, _fixture.Folder["restored"]);
+    }
+
+    [Fact]
+    public void A_sample_hashes_some_objects_and_finds_damage_in_the_end()
+    {
+        using var repository = _fixture.Open();
+        using var index = _fixture.Create(3000);
+        var backup = repository.Backup(index);
+        var objects = _fixture.Objects();
+        Assert.True(objects.Length > 4);
+        var sample = repository.Verify(backup.BackupId, new VerifyOptions { SamplePercent = 25 });
+        Assert.Equal((int)Math.Ceiling(objects.Length * 0.25), sample.ObjectsHashed);
+        Assert.Equal(objects.Length, sample.ObjectsChecked);
+        Assert.True(sample.BytesHashed > 0 && sample.BytesHashed < sample.BytesChecked);
+        Assert.Equal(objects.Length, repository.Verify(backup.BackupId, new VerifyOptions { Deep = true }).ObjectsHashed);
+        Assert.Throws<HestiaException>(() => repository.Verify(backup.BackupId, new VerifyOptions { SamplePercent = 0 }));
+
+        var bytes = File.ReadAllBytes(objects[0]);
+        bytes[0] ^= 1;
+        File.WriteAllBytes(objects[0], bytes);
+        var runs = 1;
+        while (repository.Verify(backup.BackupId, new VerifyOptions { SamplePercent = 25 }).Healthy) Assert.True(++runs < 200);
+    }
+
+    [Fact]
+    public void Without_a_flush_a_backup_ends_at_the_checkpoint()
+    {
+        using var repository = _fixture.Open();
+        using var index = _fixture.Create(100);
+        index.Flush();
+        var flushed = index.Checkpoint;
+        IndexFixture.Fill(index, 100, 110);
+        Assert.Equal(flushed, repository.Backup(index, new BackupOptions { NoFlush = true, Tags = ["early"] }).Lsn);
+        Assert.Equal(["early"], repository.List()[^1].Tags);
+        Assert.Equal(index.LastLsn, repository.Backup(index).Lsn);
+        Assert.Throws<HestiaException>(() => repository.Backup(index, new BackupOptions { Tags = ["two\nlines"] }));
+    }
+
+    [Fact]
+    public void A_limit_holds_over_all_transfers_and_a_cancellation_does_not_wait_for_it()
+    {
+        using var repository = _fixture.Open();
+        using var index = _fixture.Create(3000);
+        index.Flush();
+        var bytes = repository.PlanBackup(index).BytesToSend;
+        var begun = Stopwatch.GetTimestamp();
+        using (var stop = new CancellationTokenSource(TimeSpan.FromMilliseconds(100)))
+        {
+            Assert.ThrowsAny<OperationCanceledException>(() =>
+                repository.Backup(index, new BackupOptions { MaxBytesPerSecond = 1, Parallelism = 4 }, null, stop.Token));
+        }
+
+        Assert.True(Stopwatch.GetElapsedTime(begun) < TimeSpan.FromSeconds(20));
+        begun = Stopwatch.GetTimestamp();
+        var result = repository.Backup(index, new BackupOptions { MaxBytesPerSecond = bytes * 2, Parallelism = 4 });
+        var took = Stopwatch.GetElapsedTime(begun);
+        Assert.True(took > TimeSpan.FromSeconds(0.45 * result.BytesSent / bytes), $"{result.BytesSent:N0} bytes took {took}");
+        Assert.Equal(HestiaErrorCode.InvalidOption, Assert.Throws<HestiaException>(() =>
+            repository.Backup(index, new BackupOptions { MaxBytesPerSecond = 0 })).Code);
+    }
+}
