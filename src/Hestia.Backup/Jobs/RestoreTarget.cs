@@ -405,7 +405,7 @@ internal sealed class RestoreTarget : IDisposable
             foreach (var entry in rest)
             {
                 if (!entry.IsDirectory
-                    && (entry.Name == FileNames.Lock || entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal)))
+                    && (entry.Name is FileNames.Lock or FileNames.Archive || entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal)))
                     _files.DeleteFile(System.IO.Path.Combine(folder, entry.Name));
             }
 
