@@ -45,10 +45,10 @@ public sealed partial class HestiaIndex
 
     /// <summary>
     /// Begins a new timeline at the last write: everything is flushed, a manifest names the new timeline, and only then the next write is
-    /// taken. Writers wait meanwhile. The log files of the old timeline stay as long as the archive needs them.
+    /// taken. Writers wait meanwhile. Detached, it says of itself that it continues no other. The log files of the old timeline stay as long as the archive needs them.
     /// </summary>
     /// <exception cref="HestiaException">IndexFailed, IndexClosed, IndexReadOnly, DiskFull, IoError. Nothing has changed then.</exception>
-    internal void BeginTimeline(CancellationToken cancellationToken = default)
+    internal void BeginTimeline(bool detached, CancellationToken cancellationToken = default)
     {
         var pipeline = Writable();
         try
@@ -59,7 +59,7 @@ public sealed partial class HestiaIndex
                 var last = _live.Visible;
                 _room!.Rotate(pipeline.LastCommitTime);
                 _flusher!.WaitFor(last, cancellationToken);
-                var timeline = _live.Manifest.Timeline.Branch(last);
+                var timeline = detached ? Timeline.First() with { BranchLsn = last } : Timeline.Branch(last);
                 _live.Commit(new ManifestEdit { Timeline = timeline });
                 _log!.BeginTimeline(timeline.Id);
             });
@@ -73,12 +73,20 @@ public sealed partial class HestiaIndex
 
     /// <summary>
     /// An index whose archive state names another folder or machine is a copy: from here on its writes are a history of their own, which
-    /// must not pass for that of the other.
+    /// must not pass for that of the other. The same goes for one that ends before what was shipped of it: its next writes would take LSNs
+    /// that the archive has.
     /// </summary>
     private void LeaveOriginal()
     {
-        if (!Archive.IsCopy || IsReadOnly || Archive.State is not { } state) return;
-        BeginTimeline();
-        Archive.Save(state with { Host = Environment.MachineName, IndexPath = Path });
+        if (IsReadOnly || Archive.State is not { } state) return;
+        var last = LastLsn;
+        var ahead = false;
+        foreach (var target in state.Targets) ahead |= target.Shipped > last;
+        if (!ahead && !Archive.IsCopy) return;
+        BeginTimeline(detached: false);
+        var targets = new List<ArchiveTarget>();
+        foreach (var target in state.Targets)
+            targets.Add(target.Shipped > last ? new ArchiveTarget(target.RepositoryId, Timeline.Id, last, LastCommitTime, null) : target);
+        Archive.Save(state with { Host = Environment.MachineName, IndexPath = Path, Targets = targets });
     }
 }

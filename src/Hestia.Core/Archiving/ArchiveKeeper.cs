@@ -25,6 +25,9 @@ internal sealed class ArchiveKeeper
     /// <summary>The state, or null if the log is not archived.</summary>
     public ArchiveState? State => Volatile.Read(ref _state);
 
+    /// <summary>Where the last shipment to a repository stopped reading. Belongs to whoever ships, one at a time.</summary>
+    public Dictionary<Guid, LogPosition> Positions { get; } = [];
+
     /// <summary>Whether the state says that this folder was another one, or on another machine, when it was written.</summary>
     public bool IsCopy { get; private init; }
 

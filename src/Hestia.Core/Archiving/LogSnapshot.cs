@@ -6,6 +6,9 @@ namespace Hestia.Core.Archiving;
 /// <param name="Closed">Whether it takes no more records.</param>
 internal readonly record struct DurableLog(string Path, long DurableBytes, bool Closed);
 
+/// <summary>A place in a log file behind which nothing was read yet.</summary>
+internal readonly record struct LogPosition(string Path, ulong Salt, long Offset, Lsn Shipped);
+
 /// <summary>The log files of one moment, in order of LSN. None of them is deleted before this is disposed.</summary>
 internal sealed class LogSnapshot(IReadOnlyList<DurableLog> files, Action released) : IDisposable
 {
