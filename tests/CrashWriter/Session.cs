@@ -36,6 +36,8 @@ internal sealed class Session(WriterArguments arguments, Reporter reporter)
         if (arguments.Has("backup")) jobs.Add(Start("backup", () => BackUp(index)));
         if (arguments.Has("restore")) jobs.Add(Start("restore", () => Restore(index)));
 
+        if (arguments.Has("archive")) jobs.Add(Start("archive", () => Archive(index)));
+
         foreach (var writer in writers) writer.Join();
         // Refused for good is reason enough to end; refused once and told to stop writing is not.
         if (index.State == IndexState.Ready) _stop.Wait();
@@ -135,6 +137,18 @@ internal sealed class Session(WriterArguments arguments, Reporter reporter)
             var result = repository.Backup(index);
             reporter.Line($"b {result.BackupId} {result.Lsn.Value}");
             _lastBackup = result.BackupId;
+        });
+    }
+
+    private void Archive(HestiaIndex index)
+    {
+        using var repository = BackupRepository.Open(arguments.Repository);
+        Repeat(index, "archive", 0, 20, _ =>
+        {
+            reporter.Line("A");
+            var result = repository.Archive(index);
+            reporter.Line($"a {result.ArchivedLsn.Value}");
+            foreach (var finding in result.Findings) reporter.Line($"! archive: {finding}");
         });
     }
 

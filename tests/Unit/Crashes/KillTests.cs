@@ -18,4 +18,10 @@ public sealed class KillTests(ITestOutputHelper output)
     [InlineData(Durability.Off)]
     public void Killed_during_backup_and_restore_both_are_whole_or_not_there(Durability durability) =>
         output.WriteLine(BackupKillScenario.Run(durability, Math.Max(1, CrashSettings.Rounds / 2), CrashSettings.Seed));
+
+    [Theory]
+    [InlineData(Durability.GroupSync)]
+    [InlineData(Durability.Sync)]
+    public void Killed_during_shipments_the_archive_has_all_it_was_reported_to_have(Durability durability) =>
+        output.WriteLine(ArchiveKillScenario.Run(durability, Math.Max(1, CrashSettings.Rounds / 2), CrashSettings.Seed));
 }
