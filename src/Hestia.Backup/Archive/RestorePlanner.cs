@@ -213,10 +213,11 @@ internal sealed class RestorePlanner(RepositoryContext repository, ArchiveCatalo
                 "Choose a point up to there, another timeline, or ship the log that is missing with Backup-HestiaIndex -Wal.");
         }
 
-        foreach (var (item, _) in pieces)
+        foreach (var (item, upTo) in pieces)
         {
-            if (item.Last < lsn) continue;
-            if (item.Last == lsn) return lsn;
+            // What a piece has behind the point where the way leaves its timeline is another history.
+            if (upTo < lsn) continue;
+            if (upTo == lsn) return lsn;
             var before = new Lsn(item.First.Value - 1);
             var walk = archive.Read(item, cancellationToken).Walk();
             while (walk.Next())

@@ -222,6 +222,9 @@ internal sealed class ArchiveSimulation
 
         Restores++;
         if (!reachable) Say($"{result.Lsn}: restored what a shipment cut short had sent");
+        // A shipment cut short may end between writes of one microsecond; only the clock of a simulation stands still often enough to see it.
+        if (!reachable && options.ToTime is not null && history.Points.Find(p => p.Last == result.Lsn.Value) is { } twin && twin.Time == expected.Time)
+            expected = twin;
         if (result.Lsn.Value != expected.Last) throw Wrong($"{options.ToLsn} {options.ToTime:O} landed at {result.Lsn} instead of {expected.Last}");
         using var target = HestiaIndex.Open(TargetPath, Options() with { ReadOnly = true, Scheduler = new SimulatedScheduler(_random) });
         var shown = new List<KeyValuePair<string, string>>();
