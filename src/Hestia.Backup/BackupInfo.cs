@@ -26,6 +26,18 @@ public sealed record BackupInfo
     /// <summary>The backup holds every write up to this LSN and none after it.</summary>
     public required Lsn Lsn { get; init; }
 
+    /// <summary>Timeline the index was on.</summary>
+    public Guid Timeline { get; init; }
+
+    /// <summary>When the write at <see cref="Lsn"/> was committed, UTC; null before the first write.</summary>
+    public DateTimeOffset? PointInTime { get; init; }
+
+    /// <summary>With the archive of the log every write up to this LSN can be restored from this backup, on its timeline.</summary>
+    public Lsn RecoverableToLsn { get; init; }
+
+    /// <summary>When that write was committed, UTC; null before the first write.</summary>
+    public DateTimeOffset? RecoverableToTime { get; init; }
+
     /// <summary>When it began, UTC, by the clock of the source.</summary>
     public required DateTimeOffset Started { get; init; }
 

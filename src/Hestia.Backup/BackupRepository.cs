@@ -1,3 +1,4 @@
+using Hestia.Backup.Archive;
 using Hestia.Backup.Encryption;
 using Hestia.Backup.Format;
 using Hestia.Backup.Jobs;
@@ -157,7 +158,7 @@ public sealed partial class BackupRepository : IDisposable
     public BackupListing ListAll(CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        return new BackupCatalog(_context).List(cancellationToken);
+        return ArchiveSurvey.AddRecoveryPoints(_context, new BackupCatalog(_context).List(cancellationToken), cancellationToken);
     }
 
     /// <summary>One backup, its manifest read and checked as a whole.</summary>
@@ -213,7 +214,7 @@ public sealed partial class BackupRepository : IDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentException.ThrowIfNullOrEmpty(backupId);
         ArgumentException.ThrowIfNullOrEmpty(targetPath);
-        return new RestoreJob(_context, options ?? new RestoreOptions(), null, cancellationToken).Plan(backupId, targetPath);
+        return new RestoreJob(_context, options ?? new RestoreOptions(), null, cancellationToken).Plan(new RestoreSource(backupId, null), targetPath);
     }
 
     /// <summary>
@@ -239,7 +240,105 @@ public sealed partial class BackupRepository : IDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentException.ThrowIfNullOrEmpty(backupId);
         ArgumentException.ThrowIfNullOrEmpty(targetPath);
-        return new RestoreJob(_context, options ?? new RestoreOptions(), progress, cancellationToken).Run(backupId, targetPath);
+        return new RestoreJob(_context, options ?? new RestoreOptions(), progress, cancellationToken).Run(new RestoreSource(backupId, null), targetPath);
+    }
+
+    /// <summary>What <see cref="RestoreIndex"/> would do; refuses what that would refuse, except for want of space.</summary>
+    /// <param name="indexNameOrId">Name or id of the index.</param>
+    /// <param name="targetPath">Folder the index would be restored to.</param>
+    /// <param name="options">How, and to which point.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="HestiaException">As <see cref="RestoreIndex"/>.</exception>
+    public RestorePlan PlanRestoreIndex(
+        string indexNameOrId, string targetPath, RestoreOptions options, CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentException.ThrowIfNullOrEmpty(indexNameOrId);
+        ArgumentException.ThrowIfNullOrEmpty(targetPath);
+        ArgumentNullException.ThrowIfNull(options);
+        return new RestoreJob(_context, options, null, cancellationToken).Plan(new RestoreSource(null, indexNameOrId), targetPath);
+    }
+
+    /// <summary>
+    /// Restores an index to a point (<see cref="RestoreOptions.ToLsn"/>, <see cref="RestoreOptions.ToTime"/> or
+    /// <see cref="RestoreOptions.ToLatest"/>): from the newest backup at or below it and the archive of the log.
+    /// </summary>
+    /// <param name="indexNameOrId">Name or id of the index.</param>
+    /// <param name="targetPath">Folder to restore to; its parent must be there.</param>
+    /// <param name="options">How, and to which point.</param>
+    /// <param name="progress">Called from several threads, one at a time, at most ten times a second.</param>
+    /// <param name="cancellationToken">Cancels; the target is as it was.</param>
+    /// <exception cref="HestiaException">
+    /// As <see cref="Restore"/>; also PointNotReachable (nothing leads there, or it lies within a batch), ArchiveDamaged, ArchiveDiverged.
+    /// </exception>
+    public RestoreResult RestoreIndex(
+        string indexNameOrId,
+        string targetPath,
+        RestoreOptions options,
+        IProgress<WorkProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentException.ThrowIfNullOrEmpty(indexNameOrId);
+        ArgumentException.ThrowIfNullOrEmpty(targetPath);
+        ArgumentNullException.ThrowIfNull(options);
+        return new RestoreJob(_context, options, progress, cancellationToken).Run(new RestoreSource(null, indexNameOrId), targetPath);
+    }
+
+    /// <summary>
+    /// Ships the log of an open index into the archive: what is durable and not there yet. The first time it also makes the index keep its log
+    /// until it is shipped. Meant to run every minute; with nothing new it does not even look at the repository.
+    /// </summary>
+    /// <param name="index">An open index.</param>
+    /// <param name="options">How; null for the defaults.</param>
+    /// <param name="progress">Reports the bytes sent.</param>
+    /// <param name="cancellationToken">Cancels; the next shipment goes on from there.</param>
+    /// <exception cref="HestiaException">
+    /// ArchiveDiverged (a copy of this index was archived), ArchiveDamaged, IndexReadOnly, IndexClosed, RepositoryNotFound, DiskFull,
+    /// InvalidOption, IoError, AccessDenied.
+    /// </exception>
+    public ArchiveResult Archive(
+        HestiaIndex index,
+        ArchiveOptions? options = null,
+        IProgress<WorkProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentNullException.ThrowIfNull(index);
+        return new ArchiveJob(_context, options ?? new ArchiveOptions(), progress, cancellationToken).Run(index);
+    }
+
+    /// <summary>Ships the log of a closed index, which is opened for that time.</summary>
+    /// <param name="indexPath">Folder of the index.</param>
+    /// <param name="options">How; null for the defaults.</param>
+    /// <param name="progress">Reports the bytes sent.</param>
+    /// <param name="cancellationToken">Cancels; the next shipment goes on from there.</param>
+    /// <exception cref="HestiaException">As for an open index, and all that opening one reports.</exception>
+    public ArchiveResult Archive(
+        string indexPath,
+        ArchiveOptions? options = null,
+        IProgress<WorkProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentException.ThrowIfNullOrEmpty(indexPath);
+        BackupJob.RefuseOverlap(_context, indexPath);
+        var session = new IndexOptions { BackgroundCompaction = false, FileSystem = _context.Files };
+        using var index = HestiaIndex.Open(indexPath, session, cancellationToken);
+        var result = Archive(index, options, progress, cancellationToken);
+        index.Close();
+        return result;
+    }
+
+    /// <summary>The state of the log archive, one entry per timeline.</summary>
+    /// <param name="indexId">Only of this index; null for all.</param>
+    /// <param name="deep">Whether every piece is read and its checksums compared.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="HestiaException">RepositoryNotFound, IoError, AccessDenied.</exception>
+    public IReadOnlyList<ArchiveStatus> GetArchives(Guid? indexId = null, bool deep = false, CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new ArchiveSurvey(_context, cancellationToken).Run(indexId, deep);
     }
 
     /// <summary>Closes it; work that runs goes on to its end.</summary>

@@ -1,3 +1,5 @@
+using Hestia.Core;
+
 namespace Hestia.Backup;
 
 /// <summary>How a backup is restored.</summary>
@@ -5,6 +7,18 @@ public sealed record RestoreOptions
 {
     /// <summary>Replace an index that is at the target. Never one that is in use, and never anything that is no index.</summary>
     public bool Force { get; init; }
+
+    /// <summary>Restore exactly the writes up to this LSN, from the archive of the log; it must be the last of a batch.</summary>
+    public Lsn? ToLsn { get; init; }
+
+    /// <summary>Restore exactly the writes committed at or before this moment, from the archive of the log.</summary>
+    public DateTimeOffset? ToTime { get; init; }
+
+    /// <summary>Restore every write that the archive of the log leads to without a gap.</summary>
+    public bool ToLatest { get; init; }
+
+    /// <summary>The timeline to follow; null takes that of the backup, or of an index the one that was written to last.</summary>
+    public Guid? Timeline { get; init; }
 
     /// <summary>Transfers at once; 1 to 64. Default: the number of processors, at least 2 and at most 8.</summary>
     public int Parallelism { get; init; } = Math.Clamp(Environment.ProcessorCount, 2, 8);
@@ -27,4 +41,11 @@ public sealed record RestorePlan(
     int SegmentsReused,
     long Bytes,
     long BytesToFetch,
-    long AvailableBytes);
+    long AvailableBytes)
+{
+    /// <summary>The index would hold every write up to this LSN and none after it.</summary>
+    public Lsn Lsn { get; init; }
+
+    /// <summary>Pieces of the archive that would be added; <see cref="BytesToFetch"/> has their bytes.</summary>
+    public int ArchivePieces { get; init; }
+}

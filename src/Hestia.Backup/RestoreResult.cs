@@ -35,8 +35,20 @@ public sealed record RestoreResult
     /// <summary>Segments taken over from the index that was replaced.</summary>
     public required int SegmentsReused { get; init; }
 
-    /// <summary>Segments whose SHA-256 was compared with their name: all of them.</summary>
+    /// <summary>Objects whose SHA-256 was compared with what it should be: every segment, and every piece of the archive that was used.</summary>
     public required int ObjectsVerified { get; init; }
+
+    /// <summary>Pieces of the log archive that were added to the backup, each verified.</summary>
+    public int ArchivePieces { get; init; }
+
+    /// <summary>Log records in them that the index now has.</summary>
+    public long RecordsReplayed { get; init; }
+
+    /// <summary>How far the archive would have led from this backup: what lies between is what this restore left out.</summary>
+    public Lsn RecoverableToLsn { get; init; }
+
+    /// <summary>Commit time of that write, UTC; null before the first write.</summary>
+    public DateTimeOffset? RecoverableToTime { get; init; }
 
     /// <summary>Whether an index was replaced.</summary>
     public required bool ReplacedIndex { get; init; }

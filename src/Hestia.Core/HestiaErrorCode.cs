@@ -131,6 +131,15 @@ public enum HestiaErrorCode
     /// <summary>A pin expired or was released while still needed.</summary>
     PinExpired,
 
+    /// <summary>The log archive holds another history than this index under the same timeline: one of the two is a copy.</summary>
+    ArchiveDiverged,
+
+    /// <summary>A piece of the log archive is missing, or does not hold what was written into it.</summary>
+    ArchiveDamaged,
+
+    /// <summary>The LSN or moment asked for cannot be restored: nothing reaches it, or it lies within a batch.</summary>
+    PointNotReachable,
+
     /// <summary>The bucket or container a repository should be in does not exist.</summary>
     ContainerNotFound,
 

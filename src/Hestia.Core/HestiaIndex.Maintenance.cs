@@ -120,6 +120,11 @@ public sealed partial class HestiaIndex
                 SegmentBytesWritten = (_flusher?.BytesWritten ?? 0) + (_compactor?.BytesWritten ?? 0),
                 OpenSnapshots = Volatile.Read(ref _snapshots),
                 Pins = Volatile.Read(ref _pins),
+                ArchivedLsn = Archive.State?.ShippedEverywhere,
+                ArchiveQueueBytes = Archive.State is null ? 0 : _retired.UnshippedBytes,
+                ArchiveDroppedLsn = Archive.State is { } archived && archived.DroppedThrough > archived.ShippedEverywhere
+                    ? archived.DroppedThrough
+                    : null,
                 FailureReason = _context.Health.Cause?.Message,
             };
         }

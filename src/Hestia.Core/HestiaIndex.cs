@@ -119,8 +119,21 @@ public sealed partial class HestiaIndex : IDisposable
     /// PathNotFound, NotAnIndex, IndexInUse, SettingsDamaged, ManifestMissing, ManifestDamaged, SegmentMissing, SegmentDamaged, WalDamaged, WalGap, ForeignFile,
     /// FormatTooNew, InvalidOption, LockUnsupported, AccessDenied, DiskFull, IoError. Nothing was changed then.
     /// </exception>
-    public static HestiaIndex Open(string path, IndexOptions? options = null, CancellationToken cancellationToken = default) =>
-        new(IndexOpener.Open(FullPath(path), options ?? new IndexOptions(), cancellationToken));
+    public static HestiaIndex Open(string path, IndexOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        var index = new HestiaIndex(IndexOpener.Open(FullPath(path), options ?? new IndexOptions(), cancellationToken));
+        try
+        {
+            index.LeaveOriginal();
+            return index;
+        }
+        catch (Exception e)
+        {
+            index.Dispose();
+            if (e is IOException or UnauthorizedAccessException) throw HestiaException.FromIO(e, index.Path, "opening");
+            throw;
+        }
+    }
 
     /// <summary>Sets a key; returns the write's LSN once it is acknowledged.</summary>
     /// <exception cref="HestiaException">KeyEmpty, KeyTooLong, ValueTooLarge, IndexFailed, IndexClosed, IndexReadOnly, DiskFull, IoError. Nothing was written then.</exception>

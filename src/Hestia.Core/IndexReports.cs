@@ -126,6 +126,15 @@ public sealed record IndexStatistics
     /// <summary>Pins held now.</summary>
     public required int Pins { get; init; }
 
+    /// <summary>Everything up to here is in every repository the log is archived to; null if it is not archived.</summary>
+    public Lsn? ArchivedLsn { get; init; }
+
+    /// <summary>Bytes of closed log files that wait for their shipment.</summary>
+    public long ArchiveQueueBytes { get; init; }
+
+    /// <summary>The last LSN whose log was given up unshipped because the queue was full; null if none was, or a shipment has passed it.</summary>
+    public Lsn? ArchiveDroppedLsn { get; init; }
+
     /// <summary>Why the index failed, or null.</summary>
     public string? FailureReason { get; init; }
 }

@@ -75,9 +75,10 @@ internal static class Failures
         HestiaErrorCode.LockUnsupported or HestiaErrorCode.DiskFull => ErrorCategory.ResourceUnavailable,
         HestiaErrorCode.FormatTooNew or HestiaErrorCode.ForeignFile or HestiaErrorCode.SettingsDamaged or HestiaErrorCode.ManifestDamaged
             or HestiaErrorCode.WalDamaged or HestiaErrorCode.WalGap or HestiaErrorCode.SegmentDamaged or HestiaErrorCode.RepositoryDamaged
-            or HestiaErrorCode.BackupDamaged or HestiaErrorCode.ObjectDamaged or HestiaErrorCode.SourceDamaged => ErrorCategory.InvalidData,
+            or HestiaErrorCode.BackupDamaged or HestiaErrorCode.ObjectDamaged or HestiaErrorCode.SourceDamaged
+            or HestiaErrorCode.ArchiveDamaged or HestiaErrorCode.ArchiveDiverged => ErrorCategory.InvalidData,
         HestiaErrorCode.IndexFailed or HestiaErrorCode.IndexClosed or HestiaErrorCode.IndexReadOnly
-            or HestiaErrorCode.NotRepairable or HestiaErrorCode.LastRestorableBackup => ErrorCategory.InvalidOperation,
+            or HestiaErrorCode.NotRepairable or HestiaErrorCode.LastRestorableBackup or HestiaErrorCode.PointNotReachable => ErrorCategory.InvalidOperation,
         HestiaErrorCode.SnapshotLimit or HestiaErrorCode.SegmentLimit => ErrorCategory.LimitsExceeded,
         HestiaErrorCode.AccessDenied => ErrorCategory.PermissionDenied,
         HestiaErrorCode.CredentialsMissing or HestiaErrorCode.CredentialsRejected

@@ -37,6 +37,8 @@ internal sealed class Session(WriterArguments arguments, Reporter reporter)
         if (arguments.Has("prune")) jobs.Add(Start("prune", () => Prune(index)));
         if (arguments.Has("restore")) jobs.Add(Start("restore", () => Restore(index)));
 
+        if (arguments.Has("archive")) jobs.Add(Start("archive", () => Archive(index)));
+
         foreach (var writer in writers) writer.Join();
         // Refused for good is reason enough to end; refused once and told to stop writing is not.
         if (index.State == IndexState.Ready) _stop.Wait();
@@ -149,6 +151,18 @@ internal sealed class Session(WriterArguments arguments, Reporter reporter)
                 if (decision.Remove) repository.Remove(decision.BackupId);
             reporter.Line("G");
             reporter.Line($"g {repository.Prune().ObjectsRemoved}");
+        });
+    }
+
+    private void Archive(HestiaIndex index)
+    {
+        using var repository = BackupRepository.Open(arguments.Repository);
+        Repeat(index, "archive", 0, 20, _ =>
+        {
+            reporter.Line("A");
+            var result = repository.Archive(index);
+            reporter.Line($"a {result.ArchivedLsn.Value}");
+            foreach (var finding in result.Findings) reporter.Line($"! archive: {finding}");
         });
     }
 

@@ -1,8 +1,10 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.Security.Cryptography;
+using Hestia.Backup.Archive;
 using Hestia.Backup.Format;
 using Hestia.Core;
+using Hestia.Core.Archiving;
 using Hestia.Core.Consistency;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
@@ -25,41 +27,51 @@ internal sealed class RestoreJob(
     private readonly int _parallelism = RepositoryContext.CheckParallelism(options.Parallelism);
     private readonly FileSystem _files = repository.Files;
     private readonly HashSet<string> _linked = new(StringComparer.Ordinal);
+    private readonly List<Finding> _findings = [];
+    private readonly ArchiveCatalog _archive = new(repository);
     private long _bytesFetched;
+    private long _recordsReplayed;
     private int _fetched;
     private int _reused;
 
-    public RestorePlan Plan(string backupId, string targetPath)
+    public RestorePlan Plan(RestoreSource source, string targetPath)
     {
-        var manifest = new BackupCatalog(repository).Read(backupId, cancellationToken);
+        var point = Find(source);
+        var manifest = point.Backup;
         RefuseOverlap(targetPath);
         using var target = RestoreTarget.Inspect(_files, targetPath, options.Force);
         var (local, bytesToFetch) = Divide(manifest, target);
         return new RestorePlan(
-            backupId,
+            manifest.Summary.BackupId,
             target.Path,
             target.State == TargetState.Index,
             manifest.Segments.Count,
             local.Count,
             manifest.Summary.Bytes,
-            bytesToFetch,
-            Available(target.Path));
+            bytesToFetch + point.ArchiveBytes,
+            Available(target.Path))
+        {
+            Lsn = point.Lsn,
+            ArchivePieces = point.Pieces.Count,
+        };
     }
 
-    public RestoreResult Run(string backupId, string targetPath)
+    public RestoreResult Run(RestoreSource source, string targetPath)
     {
         var begun = Stopwatch.GetTimestamp();
-        var manifest = new BackupCatalog(repository).Read(backupId, cancellationToken);
+        var point = Find(source);
+        var manifest = point.Backup;
         RefuseOverlap(targetPath);
         using var target = RestoreTarget.Claim(_files, targetPath, options.Force);
-        var (local, bytesToFetch) = Divide(manifest, target);
-        RefuseIncomplete(manifest);
-        RefuseIfFull(target.Path, bytesToFetch);
-
         CheckReport report;
+        ManifestDocument restored;
         try
         {
-            report = Stage(manifest, target, local);
+            var (local, bytesToFetch) = Divide(manifest, target);
+            RefuseIncomplete(manifest);
+            // What is made of the log takes about as much room as the log.
+            RefuseIfFull(target.Path, bytesToFetch + point.ArchiveBytes);
+            (report, restored) = Stage(point, target, local);
             cancellationToken.ThrowIfCancellationRequested();
             target.Swap();
         }
@@ -70,31 +82,66 @@ internal sealed class RestoreJob(
             throw;
         }
 
+        target.RemoveLeftovers();
+        if (target.RemoveReplaced() is { } kept) _findings.Add(kept);
         return new RestoreResult
         {
-            BackupId = backupId,
+            BackupId = manifest.Summary.BackupId,
             IndexName = manifest.Summary.IndexName,
             Path = target.Path,
-            Lsn = manifest.Summary.Lsn,
-            PointInTime = DateTimeOffset.UnixEpoch.AddMicroseconds(manifest.Summary.CheckpointTime),
+            Lsn = point.Lsn,
+            PointInTime = DateTimeOffset.UnixEpoch.AddMicroseconds(restored.LastCommitTime),
             Entries = report.Entries,
-            Bytes = manifest.Summary.Bytes,
+            Bytes = restored.SegmentBytes,
             BytesFetched = _bytesFetched,
             SegmentsFetched = _fetched,
             SegmentsReused = _reused,
-            ObjectsVerified = _fetched + _reused,
+            ObjectsVerified = _fetched + _reused + point.Pieces.Count,
+            ArchivePieces = point.Pieces.Count,
+            RecordsReplayed = _recordsReplayed,
+            RecoverableToLsn = point.RecoverableTo,
+            RecoverableToTime = point.RecoverableToTime == 0 ? null : DateTimeOffset.UnixEpoch.AddMicroseconds(point.RecoverableToTime),
             ReplacedIndex = target.State == TargetState.Index,
-            Findings = target.RemoveReplaced() is { } finding ? [finding] : [],
+            Findings = _findings,
             Duration = Stopwatch.GetElapsedTime(begun),
         };
     }
 
-    private CheckReport Stage(BackupManifest manifest, RestoreTarget target, HashSet<SegmentId> local)
+    /// <summary>The way to what was asked for. A backup by itself needs no archive, and damage there does not keep it from being restored.</summary>
+    private RestorePoint Find(RestoreSource source)
     {
+        if ((options.ToLsn is null ? 0 : 1) + (options.ToTime is null ? 0 : 1) + (options.ToLatest ? 1 : 0) > 1)
+            throw new HestiaException(HestiaErrorCode.InvalidOption, "An LSN, a moment and the latest point exclude each other.", action: "Give one of them.");
+        var wish = new RestoreWish(options.ToLsn, options.ToTime, options.ToLatest, options.Timeline);
+        var planner = new RestorePlanner(repository, _archive, cancellationToken);
+        if (source.BackupId is not { } id)
+        {
+            if (!wish.IsPointInTime)
+                throw new HestiaException(HestiaErrorCode.InvalidOption, "Where to is not said.", action: "Give an LSN, a moment, or ask for the latest point.");
+            return planner.OfIndex(source.Index!, wish);
+        }
+
+        try
+        {
+            return planner.FromBackup(id, wish);
+        }
+        catch (HestiaException e) when (!wish.IsPointInTime
+            && e.Code is HestiaErrorCode.ArchiveDamaged or HestiaErrorCode.ArchiveDiverged or HestiaErrorCode.FormatTooNew)
+        {
+            var backup = new BackupCatalog(repository).Read(id, cancellationToken);
+            _findings.Add(new Finding(FindingSeverity.Warning, e.Code.ToString(), e.Message, e.Target));
+            return new RestorePoint(backup, [], backup.Summary.Lsn, backup.Summary.Timeline, backup.Summary.Lsn, backup.Summary.CheckpointTime);
+        }
+    }
+
+    private (CheckReport Report, ManifestDocument Restored) Stage(RestorePoint point, RestoreTarget target, HashSet<SegmentId> local)
+    {
+        var manifest = point.Backup;
         target.CreateStaging();
         var segments = new List<ManifestSegment>(manifest.IndexManifest.Segments);
         segments.Sort(static (a, b) => b.Size.CompareTo(a.Size));
-        var meter = new ProgressMeter(progress, $"Restoring {manifest.Summary.IndexName}", manifest.Summary.Bytes, segments.Count);
+        var meter = new ProgressMeter(
+            progress, $"Restoring {manifest.Summary.IndexName}", manifest.Summary.Bytes + point.ArchiveBytes, segments.Count + point.Pieces.Count);
         Workers.Run(
             segments,
             _parallelism,
@@ -106,10 +153,19 @@ internal sealed class RestoreJob(
             },
             cancellationToken);
 
+        var replay = new ArchiveReplay(_files, _archive, _parallelism, meter, cancellationToken);
+        var document = replay.Run(point, target.StagingPath);
+        _bytesFetched += point.ArchiveBytes;
+        _recordsReplayed = replay.Records;
         // A restore begins a timeline of its own: writes to it and further writes to the source must never pass for one history.
-        var old = manifest.IndexManifest;
-        var restored = old with { Number = old.Number + 1, Timeline = old.Timeline.Branch(old.Checkpoint), NextLsn = old.Checkpoint.Next };
+        var restored = document with
+        {
+            Number = manifest.IndexManifest.Number + 1,
+            Timeline = new Timeline(Guid.NewGuid(), point.Timeline, point.Lsn),
+            NextLsn = point.Lsn.Next,
+        };
         new ManifestStore(_files, target.StagingPath).Write(restored, out _);
+        GoOnArchiving(target, restored, replay.LastCrc);
         _files.WriteAtomically(Path.Combine(target.StagingPath, FileNames.Settings), manifest.Summary.SettingsBytes);
         meter.Finish();
 
@@ -136,40 +192,81 @@ internal sealed class RestoreJob(
 
         target.CopyOwnership(_linked);
         target.SyncStaging();
-        return report;
+        return (report, restored);
     }
 
-    /// <summary>Which segments the index at the target has by name and size, and how many bytes are left to fetch.</summary>
+    /// <summary>An index whose log was archived goes on being archived after it was restored in its place, on its new timeline.</summary>
+    private void GoOnArchiving(RestoreTarget target, ManifestDocument restored, uint? lastCrc)
+    {
+        if (target.State != TargetState.Index) return;
+        ArchiveState? before;
+        try
+        {
+            before = ArchiveState.Read(_files, target.Path);
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            before = null; // the index that is replaced is damaged; the next shipment begins anew
+        }
+
+        if (before is null || before.IndexId != restored.IndexId) return;
+        var targets = new List<ArchiveTarget>();
+        foreach (var old in before.Targets)
+            targets.Add(new ArchiveTarget(old.RepositoryId, restored.Timeline.Id, restored.Checkpoint, restored.LastCommitTime, lastCrc));
+        (ArchiveKeeper.NewState(restored.IndexId, target.Path) with { QueueMaxBytes = before.QueueMaxBytes, Targets = targets })
+            .Write(_files, target.StagingPath);
+    }
+
+    /// <summary>Which segments are here by name and size, and how many bytes are left to fetch.</summary>
     private (HashSet<SegmentId> Local, long BytesToFetch) Divide(BackupManifest manifest, RestoreTarget target)
     {
         var local = new HashSet<SegmentId>();
         var bytes = 0L;
         foreach (var segment in manifest.Segments)
         {
-            if (target.State == TargetState.Index && _files.FileLength(SegmentPath(target.Path, segment.Id)) == segment.Size)
-                local.Add(segment.Id);
+            var here = false;
+            foreach (var folder in Sources(target)) here |= _files.FileLength(SegmentPath(folder, segment.Id)) == segment.Size;
+            if (here) local.Add(segment.Id);
             else bytes += segment.Size;
         }
 
         return (local, bytes);
     }
 
-    /// <summary>
-    /// Takes over a segment of the index that is replaced, if its bytes are what its name says: a second name for the file, or a copy.
-    /// </summary>
+    /// <summary>Where segments may be found without fetching: in the index that is replaced, and in what dead restores had staged.</summary>
+    private static IEnumerable<string> Sources(RestoreTarget target)
+    {
+        if (target.State == TargetState.Index) yield return target.Path;
+        foreach (var folder in target.Leftovers) yield return folder;
+    }
+
     private bool TryReuse(ManifestSegment segment, RestoreTarget target, ProgressMeter meter, CancellationToken token)
     {
-        var source = SegmentPath(target.Path, segment.Id);
+        foreach (var folder in Sources(target))
+            if (TryReuse(segment, folder, target, meter, token)) return true;
+        return false;
+    }
+
+    /// <summary>
+    /// Takes over a segment that lies in another folder, if its bytes are what its name says: a second name for the file, or a copy.
+    /// </summary>
+    private bool TryReuse(ManifestSegment segment, string folder, RestoreTarget target, ProgressMeter meter, CancellationToken token)
+    {
+        var source = SegmentPath(folder, segment.Id);
         var destination = SegmentPath(target.StagingPath, segment.Id);
+        var isOld = folder == target.Path;
         var before = 0L;
         try
         {
-            using var file = _files.Open(source, FileOpenMode.ReadSequential);
+            if (_files.FileLength(source) != segment.Size) return false;
+            // A file of a dead restore may never have been synced.
+            using var file = _files.Open(source, isOld ? FileOpenMode.ReadSequential : FileOpenMode.ReadWrite);
             if (CopyVerified(file.Read, null, segment, Count, token) is null)
             {
                 if (_files.TryLink(source, destination))
                 {
-                    lock (_linked) _linked.Add(destination);
+                    if (!isOld) file.Sync();
+                    else lock (_linked) _linked.Add(destination);
                     return true;
                 }
 

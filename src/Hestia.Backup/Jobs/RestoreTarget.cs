@@ -55,6 +55,11 @@ internal sealed class RestoreTarget : IDisposable
 
     public TargetState State { get; private set; }
 
+    /// <summary>
+    /// Staging folders of restores that died, once the place is claimed nobody's: what they had fetched need not be fetched again.
+    /// </summary>
+    public IReadOnlyList<string> Leftovers { get; private set; } = [];
+
     private string ReplacedPath => System.IO.Path.Combine(_parent, _name + ReplacedPart + _id);
 
     /// <summary>Looks at a place without taking or changing anything.</summary>
@@ -65,6 +70,7 @@ internal sealed class RestoreTarget : IDisposable
         // A dead restore's half swap is put right by the next Claim; until then the index is where that left it.
         if (!files.DirectoryExists(target.Path) && target.FindHalfSwapped() is not null) target.State = Replaceable(target.Path, force);
         else target.State = target.Look(force);
+        target.Leftovers = target.DeadStagings();
         // Says who is in the way.
         if (target.State == TargetState.Index && files.DirectoryExists(target.Path)) IndexLock.TakeShared(files, target.Path)?.Dispose();
         return target;
@@ -187,7 +193,18 @@ internal sealed class RestoreTarget : IDisposable
     }
 
     /// <summary>Removes the staging folder; what cannot be removed is left to the next restore.</summary>
-    public void Discard() => RemoveIndexFolder(StagingPath);
+    public void Discard()
+    {
+        RemoveIndexFolder(StagingPath);
+        RemoveLeftovers();
+    }
+
+    /// <summary>Removes what dead restores had staged.</summary>
+    public void RemoveLeftovers()
+    {
+        foreach (var folder in Leftovers) RemoveIndexFolder(folder);
+        Leftovers = [];
+    }
 
     public void Dispose()
     {
@@ -321,7 +338,7 @@ internal sealed class RestoreTarget : IDisposable
 
     private string? FindHalfSwapped()
     {
-        foreach (var (folder, id) in Leftovers(ReplacedPart))
+        foreach (var (folder, id) in Find(ReplacedPart))
             if (_files.DirectoryExists(System.IO.Path.Combine(_parent, _name + StagedPart + id))) return folder;
         return null;
     }
@@ -329,7 +346,7 @@ internal sealed class RestoreTarget : IDisposable
     /// <summary>
     /// Puts right what a restore left that died. With the target gone and both others there it died between its two renames: the old one
     /// is put back. With the target there and only the replaced one left, the swap was complete: that is removed. A staging folder alone
-    /// was never finished: removed. Anything else was touched by somebody since and is left alone.
+    /// was never finished: what it has is used, then it is removed. Anything else was touched by somebody since and is left alone.
     /// </summary>
     private void Recover()
     {
@@ -339,14 +356,21 @@ internal sealed class RestoreTarget : IDisposable
             _files.SyncDirectory(_parent);
         }
 
-        foreach (var (folder, id) in Leftovers(StagedPart))
-            if (!_files.DirectoryExists(System.IO.Path.Combine(_parent, _name + ReplacedPart + id))) RemoveIndexFolder(folder);
+        Leftovers = DeadStagings();
         if (!_files.DirectoryExists(Path)) return;
-        foreach (var (folder, id) in Leftovers(ReplacedPart))
+        foreach (var (folder, id) in Find(ReplacedPart))
             if (!_files.DirectoryExists(System.IO.Path.Combine(_parent, _name + StagedPart + id))) RemoveIndexFolder(folder);
     }
 
-    private List<(string Folder, string Id)> Leftovers(string part)
+    private List<string> DeadStagings()
+    {
+        var dead = new List<string>();
+        foreach (var (folder, id) in Find(StagedPart))
+            if (!_files.DirectoryExists(System.IO.Path.Combine(_parent, _name + ReplacedPart + id))) dead.Add(folder);
+        return dead;
+    }
+
+    private List<(string Folder, string Id)> Find(string part)
     {
         var found = new List<(string, string)>();
         var prefix = _name + part;
@@ -405,7 +429,7 @@ internal sealed class RestoreTarget : IDisposable
             foreach (var entry in rest)
             {
                 if (!entry.IsDirectory
-                    && (entry.Name == FileNames.Lock || entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal)))
+                    && (entry.Name is FileNames.Lock or FileNames.Archive || entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal)))
                     _files.DeleteFile(System.IO.Path.Combine(folder, entry.Name));
             }
 

@@ -8,6 +8,7 @@ internal static class FileNames
 
     public const string Lock = ".lock";
     public const string Settings = "index.json";
+    public const string Archive = "archive.json";
     public const string Manifests = "manifest";
     public const string Segments = "segments";
     public const string Wal = "wal";

@@ -1,3 +1,4 @@
+using Hestia.Core.Archiving;
 using Hestia.Core.IO;
 using Hestia.Core.Segments;
 using Hestia.Core.Wal;
@@ -29,15 +30,20 @@ internal sealed class RetiredFiles
     private ManifestDocument _live;
     private ManifestFile _liveFile;
     private long _retiredBytes;
+    private int _logHolds;
 
-    public RetiredFiles(IndexContext context, ManifestStore store, ManifestDocument live, ManifestFile liveFile)
+    public RetiredFiles(IndexContext context, ManifestStore store, ManifestDocument live, ManifestFile liveFile, ArchiveKeeper archive)
     {
+        Archive = archive;
         _context = context;
         _manifestDirectory = store.DirectoryPath;
         _live = live;
         _liveFile = liveFile;
         Name(live, +1);
     }
+
+    /// <summary>Says which log files wait for their shipment.</summary>
+    public ArchiveKeeper Archive { get; }
 
     /// <summary>Bytes of segments and log files kept though nothing live needs them.</summary>
     public long RetiredBytes => Volatile.Read(ref _retiredBytes);
@@ -65,6 +71,39 @@ internal sealed class RetiredFiles
         {
             _logs.Add(new LogFile(path, lastLsn, size));
             _logs.Sort(static (a, b) => a.LastLsn.CompareTo(b.LastLsn));
+        }
+    }
+
+    /// <summary>The closed log files, oldest first.</summary>
+    public List<DurableLog> ClosedLogs()
+    {
+        lock (_gate) return _logs.ConvertAll(static log => new DurableLog(log.Path, log.Size, Closed: true));
+    }
+
+    /// <summary>No log file is deleted until as many <see cref="ReleaseLogs"/>.</summary>
+    public void HoldLogs()
+    {
+        lock (_gate) _logHolds++;
+    }
+
+    public void ReleaseLogs()
+    {
+        lock (_gate) _logHolds--;
+    }
+
+    /// <summary>Bytes of closed log files that hold something not shipped yet; 0 if the log is not archived.</summary>
+    public long UnshippedBytes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                var archived = Archive.Floor;
+                long bytes = 0;
+                foreach (var log in _logs)
+                    if (log.LastLsn > archived) bytes += log.Size;
+                return bytes;
+            }
         }
     }
 
@@ -165,7 +204,36 @@ internal sealed class RetiredFiles
         // The oldest kept manifest needs the log from its checkpoint on, to be a state that opens.
         var floor = _old.First?.Value.Document.Checkpoint ?? _live.Checkpoint;
         if (floor > _live.Checkpoint) floor = _live.Checkpoint;
-        while (_logs.Count > 0 && _logs[0].LastLsn <= floor && TryDelete(_logs[0].Path)) _logs.RemoveAt(0);
+        if (_logHolds > 0) return;
+        var archived = Archive.Floor;
+        var queueMax = Archive.QueueMaxBytes;
+        long queued = 0;
+        foreach (var log in _logs)
+            if (log.LastLsn > archived && log.LastLsn <= floor) queued += log.Size;
+        while (_logs.Count > 0 && _logs[0].LastLsn <= floor)
+        {
+            var oldest = _logs[0];
+            var unshipped = oldest.LastLsn > archived;
+            if (unshipped && (queued <= queueMax || !TryGiveUp(oldest.LastLsn))) return;
+            if (!TryDelete(oldest.Path)) return;
+            if (unshipped) queued -= oldest.Size;
+            _logs.RemoveAt(0);
+        }
+    }
+
+    /// <summary>What was not shipped in time is told before it goes.</summary>
+    private bool TryGiveUp(Lsn through)
+    {
+        try
+        {
+            Archive.RecordDropped(through);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            if (IOErrors.IsSyncFailure(e)) _context.Health.Fail(e);
+            return false;
+        }
     }
 
     private long CountRetired()

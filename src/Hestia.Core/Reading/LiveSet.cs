@@ -14,6 +14,9 @@ internal sealed record ManifestEdit
 
     /// <summary>The memtable whose operations the added segments hold, or null.</summary>
     public MemTable? Flushed { get; init; }
+
+    /// <summary>The timeline that begins with this manifest, or null.</summary>
+    public Timeline? Timeline { get; init; }
 }
 
 /// <summary>
@@ -158,6 +161,7 @@ internal sealed class LiveSet : IDisposable
             after = before with
             {
                 Number = ++_lastNumber,
+                Timeline = edit.Timeline ?? before.Timeline,
                 Checkpoint = checkpoint,
                 NextLsn = checkpoint.Next,
                 LastCommitTime = commitTime,

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Hestia.Core.Archiving;
 using Hestia.Core.Caching;
 using Hestia.Core.IO;
 using Hestia.Core.Locking;
@@ -109,7 +110,8 @@ internal static class IndexOpener
         var live = replay.TakeLive(lastLsn);
         foreach (var segment in opened) context.Segments.Release(segment);
 
-        var retired = new RetiredFiles(context, store, live.Manifest, replay.ManifestFile ?? file);
+        var archive = ArchiveKeeper.Load(context, notices);
+        var retired = new RetiredFiles(context, store, live.Manifest, replay.ManifestFile ?? file, archive);
         if (!readOnly) FindRetired(context, retired, choice, scan, replay, lastLsn, notices);
         live.ManifestChanged += retired.ManifestChanged;
         if (!readOnly) retired.Prune();

@@ -84,6 +84,9 @@ internal sealed class WalReader : IDisposable
     /// <summary>The operations of the current record. Valid until the reader moves.</summary>
     public ReadOnlySpan<byte> Payload => _window.Get(Offset, Header.TotalBytes).Slice(WalFormat.RecordHeaderBytes, Header.PayloadLength);
 
+    /// <summary>The current record as it stands in the file. Valid until the reader moves.</summary>
+    public ReadOnlySpan<byte> Raw => _window.Get(Offset, Header.TotalBytes)[..Header.TotalBytes];
+
     /// <summary>Why reading stopped; null at the normal end.</summary>
     public WalDamage? Damage { get; private set; }
 

@@ -1,3 +1,4 @@
+using Hestia.Core.Archiving;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Reading;
@@ -19,7 +20,7 @@ internal sealed class LogKeeper : IDisposable
 
     private readonly IndexContext _context;
     private readonly RetiredFiles _retired;
-    private readonly Guid _timeline;
+    private Guid _timeline;
     private readonly LiveSet _live;
     private readonly BackgroundWork? _syncing;
     private readonly ManualResetEventSlim _syncNow = new(false);
@@ -109,6 +110,24 @@ internal sealed class LogKeeper : IDisposable
             if (seen == current) return;
             current = seen;
         }
+    }
+
+    /// <summary>The file being appended to, as far as it is durable; null if there is none.</summary>
+    public DurableLog? CurrentFile =>
+        Volatile.Read(ref _writer) is { } writer ? new DurableLog(writer.Path, writer.SyncedOffset, Closed: false) : null;
+
+    /// <summary>
+    /// Files begun from here on belong to another timeline. The commit leader's, with everything flushed: a file that is still open has taken
+    /// no record (its only ones were refused), and the next one needs its name.
+    /// </summary>
+    public void BeginTimeline(Guid timeline)
+    {
+        _timeline = timeline;
+        if (_writer is not { } unused) return;
+        _writer = null;
+        unused.Dispose();
+        _context.Files.DeleteFile(unused.Path);
+        _context.Files.SyncDirectory(_context.WalDirectory);
     }
 
     /// <summary>Ends the current file, synced, so that the next record begins a new one.</summary>

@@ -5,7 +5,7 @@ namespace HestiaPS.Commands;
 
 /// <summary>Backs up an index into a repository; writers go on. Only what the repository does not have yet is sent.</summary>
 [Cmdlet(VerbsData.Backup, "HestiaIndex", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
-[OutputType(typeof(BackupReport))]
+[OutputType(typeof(BackupReport), typeof(ArchiveReport))]
 public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKeyParameters
 {
     private readonly RepositoryHandles _repositories = new();
@@ -50,9 +50,28 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
     [ValidateLength(1, 64)]
     public string[] Tag { get; set; } = [];
 
+    /// <summary>Ships the log since the last shipment into the archive, instead of making a backup.</summary>
+    [Parameter]
+    public SwitchParameter Wal { get; set; }
+
+    /// <summary>Bytes of log the index may keep for the archive alone; 0 ends the archiving. Remembered in the index.</summary>
+    [Parameter]
+    [ValidateRange(0L, long.MaxValue)]
+    public long ArchiveQueueMax { get; set; }
+
+    /// <summary>Begins a new timeline first: for the copy of an index, after ArchiveDiverged.</summary>
+    [Parameter]
+    public SwitchParameter NewTimeline { get; set; }
+
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
+        if (!Wal && (NewTimeline || MyInvocation.BoundParameters.ContainsKey(nameof(ArchiveQueueMax))))
+        {
+            ThrowTerminatingError(Failures.ToErrorRecord(new Hestia.Core.HestiaException(
+                Hestia.Core.HestiaErrorCode.InvalidOption, "-ArchiveQueueMax and -NewTimeline belong to -Wal.", action: "Add -Wal.")));
+        }
+
         // A repository that cannot be opened fails every index: nothing can go on.
         var target = Require(Repository, () => ResolveRepository(Repository));
         _repository = Require(target.Location, () => Run($"Opening {target.Location}", (_, token) => _repositories.Get(target, token)));
@@ -63,6 +82,12 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
 
     private protected override void ProcessTarget(IndexTarget target)
     {
+        if (Wal)
+        {
+            ShipLog(target);
+            return;
+        }
+
         if (!TryItem(target.Path, () => Explain(target), out var action) || !ShouldProcess(target.Path, action)) return;
         var options = new BackupOptions
         {
@@ -75,6 +100,22 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
             ? _repository.Backup(session.Engine, options, progress, token)
             : _repository.Backup(target.Path, options, progress, token)), out var result);
         if (done) WriteObject(new BackupReport(result));
+    }
+
+    private void ShipLog(IndexTarget target)
+    {
+        if (!ShouldProcess(target.Path, $"Ship the log into the archive in {_repository.Location}")) return;
+        var options = new ArchiveOptions
+        {
+            QueueMaxBytes = MyInvocation.BoundParameters.ContainsKey(nameof(ArchiveQueueMax)) ? ArchiveQueueMax : null,
+            NewTimeline = NewTimeline,
+        };
+        var done = TryItem(target.Path, () => Run($"Archiving the log of {target.Name}", (progress, token) => target.Session is { } session
+            ? _repository.Archive(session.Engine, options, progress, token)
+            : _repository.Archive(target.Path, options, progress, token)), out var result);
+        if (!done) return;
+        foreach (var finding in result.Findings) WriteWarning(finding.Message);
+        WriteObject(new ArchiveReport(result));
     }
 
     private string Explain(IndexTarget target)

@@ -18,6 +18,10 @@ public sealed class IndexBackup
         SourceHost = backup.SourceHost;
         Repository = backup.Repository;
         Lsn = backup.Lsn.Value;
+        Timeline = backup.Timeline;
+        PointInTime = backup.PointInTime?.ToUniversalTime();
+        RecoverableToLsn = backup.RecoverableToLsn.Value;
+        RecoverableToTime = backup.RecoverableToTime?.ToUniversalTime();
         Started = backup.Started.ToUniversalTime();
         Completed = backup.Completed.ToUniversalTime();
         Segments = backup.Segments;
@@ -49,6 +53,18 @@ public sealed class IndexBackup
 
     /// <summary>It holds every write up to this one and none after.</summary>
     public ulong Lsn { get; }
+
+    /// <summary>Timeline the index was on.</summary>
+    public Guid Timeline { get; }
+
+    /// <summary>When the write at Lsn was committed (UTC), or null before the first write.</summary>
+    public DateTimeOffset? PointInTime { get; }
+
+    /// <summary>With the archived log every write up to this one can be restored from it.</summary>
+    public ulong RecoverableToLsn { get; }
+
+    /// <summary>When that write was committed (UTC), or null before the first write.</summary>
+    public DateTimeOffset? RecoverableToTime { get; }
 
     /// <summary>When it began (UTC).</summary>
     public DateTimeOffset Started { get; }

@@ -18,6 +18,10 @@ public sealed class RestoreReport
         SegmentsFetched = result.SegmentsFetched;
         SegmentsReused = result.SegmentsReused;
         ObjectsVerified = result.ObjectsVerified;
+        ArchivePieces = result.ArchivePieces;
+        RecordsReplayed = result.RecordsReplayed;
+        RecoverableToLsn = result.RecoverableToLsn.Value;
+        RecoverableToTime = result.RecoverableToTime?.ToUniversalTime();
         ReplacedIndex = result.ReplacedIndex;
         Findings = FindingInfo.From(result.Findings, Hestia.Core.DataEncoding.Bytes);
         Duration = result.Duration;
@@ -55,6 +59,18 @@ public sealed class RestoreReport
 
     /// <summary>Objects whose hash was compared with their name.</summary>
     public int ObjectsVerified { get; }
+
+    /// <summary>Pieces of archived log added to the backup.</summary>
+    public int ArchivePieces { get; }
+
+    /// <summary>Log records from them.</summary>
+    public long RecordsReplayed { get; }
+
+    /// <summary>How far the archive would have led from this backup.</summary>
+    public ulong RecoverableToLsn { get; }
+
+    /// <summary>Commit time of that write (UTC), or null before the first write.</summary>
+    public DateTimeOffset? RecoverableToTime { get; }
 
     /// <summary>Whether an index was replaced.</summary>
     public bool ReplacedIndex { get; }

@@ -146,7 +146,7 @@ internal static class BackupKillScenario
         Directory.Delete(scratch, recursive: true);
     }
 
-    private static void CheckRestored(string path, ulong lsn, Reports reports, ulong[] before, string where)
+    internal static void CheckRestored(string path, ulong lsn, Reports reports, ulong[] before, string where)
     {
         var check = IndexChecker.Check(path, new CheckOptions { Deep = true });
         Assert.True(check.Healthy, $"{where}: {string.Join("\n", check.Findings)}");

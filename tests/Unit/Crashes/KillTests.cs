@@ -22,4 +22,10 @@ public sealed class KillTests(ITestOutputHelper output)
     [Fact]
     public void Killed_during_backup_and_prune_while_another_process_prunes_every_backup_restores() =>
         output.WriteLine(PruneKillScenario.Run(CrashSettings.Rounds, CrashSettings.Seed));
+
+    [Theory]
+    [InlineData(Durability.GroupSync)]
+    [InlineData(Durability.Sync)]
+    public void Killed_during_shipments_the_archive_has_all_it_was_reported_to_have(Durability durability) =>
+        output.WriteLine(ArchiveKillScenario.Run(durability, Math.Max(1, CrashSettings.Rounds / 2), CrashSettings.Seed));
 }

@@ -41,6 +41,13 @@ internal sealed class Reports(int threads)
 
     public int BackupsBegun { get; private set; }
 
+    public int ShipmentsBegun { get; private set; }
+
+    public int ShipmentsFinished { get; private set; }
+
+    /// <summary>The last LSN the archive was reported to hold; 0 if no shipment ended.</summary>
+    public ulong Archived { get; private set; }
+
     public IReadOnlyList<ReportedWrite> Writes => Copy(_writes);
 
     public int WriteCount
@@ -136,6 +143,13 @@ internal sealed class Reports(int threads)
                 break;
             case "B":
                 BackupsBegun++;
+                break;
+            case "A":
+                ShipmentsBegun++;
+                break;
+            case "a":
+                ShipmentsFinished++;
+                Archived = Number(parts[1]);
                 break;
             case "b":
                 _backups.Add((parts[1], Number(parts[2])));

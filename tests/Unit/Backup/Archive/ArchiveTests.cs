@@ -1,0 +1,416 @@
+using Hestia.Backup;
+using Hestia.Backup.Archive;
+using Hestia.Core;
+using Hestia.Core.Archiving;
+using Hestia.Core.Consistency;
+using Hestia.Core.IO;
+
+namespace Hestia.Unit.Backup.Archive;
+
+/// <summary>Shipments, copies, gaps and damage, on the real file system.</summary>
+public sealed class ArchiveTests : IDisposable
+{
+    private static readonly IndexOptions s_options = IndexFixture.Small with { Durability = Durability.GroupSync, RetiredAge = TimeSpan.Zero };
+
+    private readonly IndexFixture _fixture = new();
+    private readonly BackupRepository _repository;
+
+    public ArchiveTests() => _repository = _fixture.Open();
+
+    private string ArchiveFolder => Path.Combine(_fixture.RepositoryPath, "archive");
+
+    private string[] Pieces => Directory.Exists(ArchiveFolder)
+        ? [.. Directory.GetFiles(ArchiveFolder, "*.wal", SearchOption.AllDirectories).Order(StringComparer.Ordinal)]
+        : [];
+
+    private string[] LogFiles => Directory.GetFiles(Path.Combine(_fixture.IndexPath, "wal"), "*.wal");
+
+    public void Dispose()
+    {
+        _repository.Dispose();
+        _fixture.Dispose();
+    }
+
+    [Fact]
+    public void Log_that_was_not_shipped_outlives_flush_reopen_and_grace()
+    {
+        using (var index = Create())
+        {
+            _repository.Backup(index);
+            _repository.Archive(index);
+            Put(index, 0, 50);
+            index.Flush();
+            Put(index, 50, 80);
+            index.Close();
+        }
+
+        Assert.Equal(2, LogFiles.Length);
+        using (var index = Open())
+        {
+            index.PruneRetired();
+            Assert.Equal(2, LogFiles.Length);
+            Assert.Equal(new Lsn(0), index.GetStatistics().ArchivedLsn);
+            var result = _repository.Archive(index);
+            Assert.Equal((new Lsn(1), new Lsn(80), 0L, 2), (result.FromLsn, result.ArchivedLsn, result.LsnsBehind, result.Pieces));
+            index.PruneRetired();
+            Assert.Empty(LogFiles);
+            Assert.Equal(0, _repository.Archive(index).Pieces);
+        }
+
+        var backup = Assert.Single(_repository.List());
+        Assert.Equal((new Lsn(0), new Lsn(80)), (backup.Lsn, backup.RecoverableToLsn));
+        Assert.NotNull(backup.RecoverableToTime);
+    }
+
+    [Fact]
+    public void Nothing_new_does_not_even_look_at_the_repository()
+    {
+        using var index = Create();
+        Put(index, 0, 10);
+        _repository.Archive(index);
+        Directory.Move(_fixture.RepositoryPath, _fixture.RepositoryPath + ".away");
+        Assert.Equal(new Lsn(10), _repository.Archive(index).ArchivedLsn);
+        Put(index, 10, 11);
+        Assert.Equal(HestiaErrorCode.RepositoryNotFound, Assert.Throws<HestiaException>(() => _repository.Archive(index)).Code);
+        Directory.Move(_fixture.RepositoryPath + ".away", _fixture.RepositoryPath);
+        Assert.Equal(new Lsn(11), _repository.Archive(index).ArchivedLsn);
+    }
+
+    [Fact]
+    public void Every_lsn_lands_exactly_and_within_a_batch_is_refused()
+    {
+        using var index = Create();
+        _repository.Backup(index);
+        Put(index, 0, 5);
+        using (var batch = new WriteBatch())
+        {
+            for (var i = 5; i < 9; i++) batch.Put(IndexFixture.Bytes(IndexFixture.Key(i)), IndexFixture.Bytes(IndexFixture.Value(i)));
+            index.Write(batch);
+        }
+
+        Put(index, 9, 12);
+        _repository.Archive(index);
+        for (var lsn = 0; lsn <= 13; lsn++)
+        {
+            var target = _fixture.Folder[$"to-{lsn}"];
+            var options = new RestoreOptions { ToLsn = new Lsn((ulong)lsn) };
+            if (lsn is > 5 and < 9 or > 12)
+            {
+                var refused = Assert.Throws<HestiaException>(() => _repository.RestoreIndex("orders", target, options));
+                Assert.Equal(HestiaErrorCode.PointNotReachable, refused.Code);
+                Assert.False(Directory.Exists(target));
+                continue;
+            }
+
+            var result = _repository.RestoreIndex("orders", target, options);
+            Assert.Equal(((ulong)lsn, lsn, 12UL), (result.Lsn.Value, (int)result.Entries, result.RecoverableToLsn.Value));
+            Assert.Equal(Enumerable.Range(0, lsn).Select(IndexFixture.Key), IndexFixture.Read(target).Keys);
+        }
+    }
+
+    [Fact]
+    public void A_killed_shipment_is_continued_with_what_it_sent()
+    {
+        using (var index = Create())
+        {
+            _repository.Backup(index);
+            _repository.Archive(index);
+            Put(index, 0, 20);
+            var state = File.ReadAllBytes(StatePath(_fixture.IndexPath));
+            _repository.Archive(index);
+            index.Close();
+            File.WriteAllBytes(StatePath(_fixture.IndexPath), state); // it died before it remembered
+        }
+
+        using (var index = Open())
+        {
+            Put(index, 20, 30);
+            var result = _repository.Archive(index);
+            Assert.Equal((new Lsn(21), new Lsn(30), 1), (result.FromLsn, result.ArchivedLsn, result.Pieces));
+        }
+
+        Assert.Equal(2, Pieces.Length);
+        AssertRestores(30);
+    }
+
+    [Fact]
+    public void What_does_not_fit_the_queue_is_a_gap_that_is_noted_and_shown()
+    {
+        using var index = Create();
+        _repository.Backup(index);
+        _repository.Archive(index, new ArchiveOptions { QueueMaxBytes = 1000 });
+        Put(index, 0, 50);
+        index.Flush();
+        index.PruneRetired();
+        Assert.Equal(new Lsn(50), index.GetStatistics().ArchiveDroppedLsn);
+        Put(index, 50, 60);
+        var result = _repository.Archive(index);
+        Assert.Equal(["ArchiveGap", "BackupNeeded"], result.Findings.Select(f => f.Code).Order());
+        Assert.Single(Directory.GetFiles(ArchiveFolder, "*.gap", SearchOption.AllDirectories));
+        Assert.Equal(new Lsn(0), Assert.Single(_repository.List()).RecoverableToLsn);
+        Assert.Equal(
+            HestiaErrorCode.PointNotReachable,
+            Assert.Throws<HestiaException>(
+                () => _repository.RestoreIndex("orders", _fixture.Folder["t"], new RestoreOptions { ToLsn = new Lsn(55) })).Code);
+
+        _repository.Backup(index);
+        Put(index, 60, 70);
+        Assert.Empty(_repository.Archive(index).Findings);
+        AssertRestores(65);
+    }
+
+    [Fact]
+    public void A_copy_in_another_folder_goes_on_a_timeline_of_its_own()
+    {
+        using (var index = Create())
+        {
+            _repository.Backup(index);
+            _repository.Archive(index);
+            Put(index, 0, 20);
+            index.Close();
+        }
+
+        var copy = _fixture.Folder["copy"];
+        CopyFolder(_fixture.IndexPath, copy);
+        Guid original, branch;
+        using (var index = HestiaIndex.Open(copy, s_options))
+        {
+            branch = index.Timeline.Id;
+            Put(index, 100, 105);
+            Assert.Equal(new Lsn(25), _repository.Archive(index).ArchivedLsn);
+        }
+
+        using (var index = Open())
+        {
+            original = index.Timeline.Id;
+            Put(index, 20, 27);
+            Assert.Equal(new Lsn(27), _repository.Archive(index).ArchivedLsn);
+        }
+
+        Assert.NotEqual(original, branch);
+        _repository.RestoreIndex("orders", _fixture.Folder["a"], new RestoreOptions { ToLsn = new Lsn(25), Timeline = original });
+        _repository.RestoreIndex("orders", _fixture.Folder["b"], new RestoreOptions { ToLatest = true, Timeline = branch });
+        Assert.Equal(Enumerable.Range(0, 25).Select(IndexFixture.Key), IndexFixture.Read(_fixture.Folder["a"]).Keys);
+        Assert.Equal([.. Enumerable.Range(0, 20).Concat(Enumerable.Range(100, 5)).Select(IndexFixture.Key)], IndexFixture.Read(_fixture.Folder["b"]).Keys);
+    }
+
+    [Fact]
+    public void An_index_put_back_by_other_means_diverges_until_it_begins_a_timeline()
+    {
+        var saved = _fixture.Folder["saved"];
+        using (var index = Create())
+        {
+            _repository.Backup(index);
+            Put(index, 0, 10);
+            _repository.Archive(index);
+            index.Close();
+            CopyFolder(_fixture.IndexPath, saved);
+        }
+
+        using (var index = Open())
+        {
+            Put(index, 10, 20);
+            _repository.Archive(index);
+        }
+
+        Directory.Delete(_fixture.IndexPath, recursive: true);
+        CopyFolder(saved, _fixture.IndexPath);
+        using (var index = Open())
+        {
+            Put(index, 200, 220);
+            var pieces = Pieces;
+            Assert.Equal(HestiaErrorCode.ArchiveDiverged, Assert.Throws<HestiaException>(() => _repository.Archive(index)).Code);
+            Assert.Equal(pieces, Pieces);
+            var result = _repository.Archive(index, new ArchiveOptions { NewTimeline = true });
+            Assert.Contains(result.Findings, f => f.Code == "BackupNeeded");
+            _repository.Backup(index);
+            Put(index, 220, 230);
+            Assert.Equal(new Lsn(40), _repository.Archive(index).ArchivedLsn);
+        }
+
+        _repository.RestoreIndex("orders", _fixture.Folder["t"], new RestoreOptions { ToLatest = true });
+        Assert.Equal([.. Enumerable.Range(0, 10).Concat(Enumerable.Range(200, 30)).Select(IndexFixture.Key)], IndexFixture.Read(_fixture.Folder["t"]).Keys);
+    }
+
+    [Fact]
+    public void A_piece_that_is_missing_or_differs_in_one_byte_is_named_and_refused()
+    {
+        using var index = Create();
+        _repository.Backup(index);
+        _repository.Archive(index);
+        for (var i = 0; i < 3; i++)
+        {
+            Put(index, i * 10, (i * 10) + 10);
+            _repository.Archive(index);
+        }
+
+        var piece = Pieces[1];
+        var bytes = File.ReadAllBytes(piece);
+        var target = _fixture.Folder["t"];
+        for (var at = 0; at < bytes.Length; at += at < 208 ? 5 : 61)
+        {
+            var changed = (byte[])bytes.Clone();
+            changed[at] ^= 0x10;
+            File.WriteAllBytes(piece, changed);
+            var code = Assert.Throws<HestiaException>(() => _repository.RestoreIndex("orders", target, new RestoreOptions { ToLsn = new Lsn(25) })).Code;
+            Assert.True(code is HestiaErrorCode.ArchiveDamaged or HestiaErrorCode.FormatTooNew, $"byte {at}: {code}");
+            Assert.False(Directory.Exists(target));
+            Assert.Contains(_repository.GetArchives(deep: true).Single().Findings, f => f.File!.EndsWith(Path.GetFileName(piece), StringComparison.Ordinal));
+        }
+
+        for (var length = 0; length < bytes.Length; length += 97)
+        {
+            File.WriteAllBytes(piece, bytes[..length]);
+            Assert.Equal(
+                HestiaErrorCode.ArchiveDamaged,
+                Assert.Throws<HestiaException>(() => _repository.RestoreIndex("orders", target, new RestoreOptions { ToLsn = new Lsn(25) })).Code);
+        }
+
+        File.Delete(piece);
+        var hole = Assert.Single(_repository.GetArchives().Single().Findings);
+        Assert.Equal(("ArchiveGap", new Lsn(11), new Lsn(20)), (hole.Code, hole.FirstLsn, hole.LastLsn));
+        Assert.Equal(new Lsn(10), Assert.Single(_repository.List()).RecoverableToLsn);
+        File.WriteAllBytes(piece, bytes);
+        AssertRestores(30);
+    }
+
+    [Fact]
+    public void Restored_in_its_place_it_goes_on_being_archived()
+    {
+        using (var index = Create())
+        {
+            _repository.Backup(index);
+            Put(index, 0, 20);
+            _repository.Archive(index);
+        }
+
+        var result = _repository.RestoreIndex("orders", _fixture.IndexPath, new RestoreOptions { ToLsn = new Lsn(12), Force = true });
+        Assert.Equal((new Lsn(12), new Lsn(20), true), (result.Lsn, result.RecoverableToLsn, result.ReplacedIndex));
+        Assert.Equal(new Lsn(12), ArchiveState.Read(FileSystem.Physical, _fixture.IndexPath)!.ShippedEverywhere);
+        using (var index = Open())
+        {
+            Put(index, 50, 55);
+            index.Flush();
+            index.PruneRetired();
+            Assert.Equal((new Lsn(13), new Lsn(17)), (_repository.Archive(index).FromLsn, index.LastLsn));
+        }
+
+        _repository.RestoreIndex("orders", _fixture.Folder["t"], new RestoreOptions { ToLatest = true });
+        Assert.Equal([.. Enumerable.Range(0, 12).Concat(Enumerable.Range(50, 5)).Select(IndexFixture.Key)], IndexFixture.Read(_fixture.Folder["t"]).Keys);
+        Assert.True(IndexChecker.Check(_fixture.IndexPath).Healthy);
+    }
+
+    [Fact]
+    public void Without_a_log_only_backups_are_points_and_ending_it_lets_the_log_go()
+    {
+        using var index = HestiaIndex.Create(_fixture.IndexPath, new IndexSettings { Name = "orders" }, s_options with { Durability = Durability.Off });
+        Put(index, 0, 10);
+        _repository.Backup(index);
+        Put(index, 10, 20);
+        Assert.Contains(_repository.Archive(index).Findings, f => f.Code == "ArchiveNoLog");
+        _repository.Backup(index);
+        Assert.Equal(new Lsn(10), _repository.RestoreIndex("orders", _fixture.Folder["a"], new RestoreOptions { ToLsn = new Lsn(10) }).Lsn);
+        Assert.Equal(
+            HestiaErrorCode.PointNotReachable,
+            Assert.Throws<HestiaException>(() => _repository.RestoreIndex("orders", _fixture.Folder["b"], new RestoreOptions { ToLsn = new Lsn(15) })).Code);
+        _repository.Archive(index, new ArchiveOptions { QueueMaxBytes = 0 });
+        Assert.False(File.Exists(StatePath(_fixture.IndexPath)));
+    }
+
+    [Fact]
+    public void A_damaged_state_keeps_the_log_and_the_index_opens()
+    {
+        using (var index = Create())
+        {
+            _repository.Backup(index);
+            _repository.Archive(index);
+            Put(index, 0, 10);
+            index.Close();
+        }
+
+        File.WriteAllText(StatePath(_fixture.IndexPath), "{}");
+        using (var index = Open())
+        {
+            Assert.Contains(index.Recovery.Notices, n => n.Code == "ArchiveStateDamaged");
+            index.PruneRetired();
+            Assert.Single(LogFiles);
+            Assert.Equal(new Lsn(10), _repository.Archive(index).ArchivedLsn);
+        }
+
+        AssertRestores(10);
+    }
+
+    [Fact]
+    public void A_killed_restore_is_continued_with_what_it_had_fetched()
+    {
+        using (var index = Create())
+        {
+            Put(index, 0, 400);
+            _repository.Backup(index);
+        }
+
+        var target = _fixture.Folder["t"];
+        var first = _repository.Restore(_repository.List()[0].BackupId, target);
+        Assert.True(first.SegmentsFetched > 0);
+        // What a restore that died leaves: a staging folder; one of its files was not finished.
+        var dead = target + ".restore-0123456789abcdef";
+        Directory.Move(target, dead);
+        var segments = Directory.GetFiles(Path.Combine(dead, "segments"));
+        using (var cut = new FileStream(segments[0], FileMode.Open)) cut.SetLength(cut.Length / 2);
+        Assert.True(_repository.PlanRestore(_repository.List()[0].BackupId, target).BytesToFetch < first.BytesFetched || segments.Length == 1);
+        var second = _repository.Restore(_repository.List()[0].BackupId, target);
+        Assert.Equal((1, segments.Length - 1), (second.SegmentsFetched, second.SegmentsReused));
+        Assert.False(Directory.Exists(dead));
+        Assert.Equal(400, IndexFixture.Read(target).Count);
+    }
+
+    [Fact]
+    public void Pieces_go_with_the_backups_that_led_to_them()
+    {
+        using var context = new RepositoryFixture();
+        using var index = Create();
+        context.Repository.Backup(index);
+        for (var i = 0; i < 3; i++)
+        {
+            Put(index, i * 10, (i * 10) + 10);
+            context.Repository.Archive(index);
+        }
+
+        var second = context.Repository.Backup(index);
+        Put(index, 30, 40);
+        context.Repository.Archive(index);
+        Assert.Empty(ArchiveRetention.FindRemovable(context.Context, default));
+        File.Delete(context.ManifestPath(context.Repository.List()[0].BackupId));
+        var removable = ArchiveRetention.FindRemovable(context.Context, default);
+        Assert.Equal([new Lsn(10), new Lsn(20), new Lsn(30)], removable.Select(i => i.Last));
+        foreach (var item in removable) context.Store.Delete(item.Name, default);
+        Assert.Equal(new Lsn(35), context.Repository.RestoreIndex("orders", _fixture.Folder["t"], new RestoreOptions { ToLsn = new Lsn(35) }).Lsn);
+        File.Delete(context.ManifestPath(second.BackupId));
+        Assert.Empty(ArchiveRetention.FindRemovable(context.Context, default));
+    }
+
+    private static string StatePath(string index) => Path.Combine(index, "archive.json");
+
+    private static void Put(HestiaIndex index, int from, int to)
+    {
+        for (var i = from; i < to; i++) index.Put(IndexFixture.Bytes(IndexFixture.Key(i)), IndexFixture.Bytes(IndexFixture.Value(i)));
+    }
+
+    private static void CopyFolder(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (var file in Directory.GetFiles(from)) File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
+        foreach (var folder in Directory.GetDirectories(from)) CopyFolder(folder, Path.Combine(to, Path.GetFileName(folder)));
+    }
+
+    private HestiaIndex Create() => HestiaIndex.Create(_fixture.IndexPath, new IndexSettings { Name = "orders" }, s_options);
+
+    private HestiaIndex Open() => HestiaIndex.Open(_fixture.IndexPath, s_options);
+
+    private void AssertRestores(int lsn)
+    {
+        var target = _fixture.Folder[$"restored-{lsn}"];
+        _repository.RestoreIndex("orders", target, new RestoreOptions { ToLsn = new Lsn((ulong)lsn) });
+        Assert.Equal(Enumerable.Range(0, lsn).Select(IndexFixture.Key), IndexFixture.Read(target).Keys);
+    }
+}
