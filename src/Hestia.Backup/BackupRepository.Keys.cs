@@ -43,10 +43,11 @@ public sealed partial class BackupRepository
     public IReadOnlyList<RepositoryKeyInfo> SetKey(
         string name, RepositoryKey present, RepositoryKey wanted, CancellationToken cancellationToken = default)
     {
+        var change = Change(cancellationToken); // one that is not encrypted has no key to give
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(present);
         ArgumentNullException.ThrowIfNull(wanted);
-        return Infos(Change(cancellationToken).Set(Id, name, present, wanted));
+        return Infos(change.Set(Id, name, present, wanted));
     }
 
     /// <summary>Removes a passphrase or key file by its name; the last one stays.</summary>
@@ -60,9 +61,10 @@ public sealed partial class BackupRepository
     /// </exception>
     public IReadOnlyList<RepositoryKeyInfo> RemoveKey(string name, RepositoryKey present, CancellationToken cancellationToken = default)
     {
+        var change = Change(cancellationToken);
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(present);
-        return Infos(Change(cancellationToken).Remove(Id, name, present));
+        return Infos(change.Remove(Id, name, present));
     }
 
     private KeyChange Change(CancellationToken cancellationToken)

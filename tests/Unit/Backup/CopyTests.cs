@@ -152,21 +152,27 @@ public sealed class CopyTests(ITestOutputHelper output) : IDisposable
     public void Cancelled_it_publishes_nothing_and_the_next_sends_the_rest()
     {
         using var source = Create("from", _key);
-        using var destination = Create("to", _otherKey);
+        Create("to", _otherKey).Dispose();
         using var index = _fixture.Create(20_000, compaction: false);
         var backup = source.Backup(index);
+        Assert.InRange(backup.SegmentsSent, 5, int.MaxValue);
         using var stop = new CancellationTokenSource();
-        var seen = new Watch(p =>
-        {
-            if (p.ItemsDone >= 3) stop.Cancel();
-        });
-        Assert.ThrowsAny<OperationCanceledException>(() =>
-            source.Copy(backup.BackupId, destination, new CopyOptions { Parallelism = 1 }, seen, stop.Token));
+        var stored = 0;
+        var files = new FaultyFileSystem(
+            1,
+            (operation, path) =>
+            {
+                if (operation == "rename" && path.Contains("objects", StringComparison.Ordinal) && ++stored == 3) stop.Cancel();
+            },
+            everAfter: true);
+        using (var watched = BackupRepository.Open(_fixture.Folder["to"], null, _otherKey, files, default))
+            Assert.ThrowsAny<OperationCanceledException>(() =>
+                source.Copy(backup.BackupId, watched, new CopyOptions { Parallelism = 1 }, null, stop.Token));
+        using var destination = BackupRepository.Open(_fixture.Folder["to"], null, _otherKey);
         Assert.Empty(destination.List());
         Assert.Empty(Directory.GetFiles(Path.Combine(_fixture.Folder["to"], "locks")));
-        var result = source.Copy(backup.BackupId, destination);
-        Assert.InRange(result.SegmentsReused, 1, int.MaxValue);
-        Assert.True(destination.Verify(backup.BackupId, new VerifyOptions { Deep = true }).Healthy);
+        Assert.Equal(3, source.Copy(backup.BackupId, destination).SegmentsReused);
+        AssertWhole(destination);
     }
 
     [Fact]
@@ -257,10 +263,5 @@ public sealed class CopyTests(ITestOutputHelper output) : IDisposable
         var folder = Path.Combine(_fixture.Folder[name], "objects");
         if (!Directory.Exists(folder)) return [];
         return [.. Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
-    }
-
-    private sealed class Watch(Action<WorkProgress> seen) : IProgress<WorkProgress>
-    {
-        public void Report(WorkProgress value) => seen(value);
     }
 }
