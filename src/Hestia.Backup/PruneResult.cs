@@ -50,6 +50,9 @@ public sealed record PruneResult
     /// <summary>Of those left: objects that no backup names and that are younger than <see cref="PruneOptions.MinimumAge"/>.</summary>
     public required long ObjectsYoung { get; init; }
 
+    /// <summary>Pieces and notes of archived log removed, because the oldest backup of their index is newer.</summary>
+    public required int ArchivePiecesRemoved { get; init; }
+
     /// <summary>Markers of dead backups and prunes removed.</summary>
     public required int MarkersRemoved { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Hestia.Backup.Archive;
 using Hestia.Backup.Format;
 using Hestia.Backup.Jobs;
 using Hestia.Backup.Stores;
@@ -49,6 +50,7 @@ internal sealed class PruneJob(
         }
 
         RemoveStaleNotes(gone);
+        var pieces = RemoveArchived();
         var bytesRemoved = Bytes(gone);
         var unfinished = repository.Store.RemoveUnfinished(RepositoryStore.DeadAfter, cancellationToken);
         meter.Finish();
@@ -63,6 +65,7 @@ internal sealed class PruneJob(
             ObjectsYoung = _young,
             MarkersRemoved = markers,
             UnfinishedRemoved = unfinished,
+            ArchivePiecesRemoved = pieces,
             Duration = Stopwatch.GetElapsedTime(begun),
         };
     }
@@ -131,6 +134,15 @@ internal sealed class PruneJob(
             $"This prune of '{repository.Location}' was taken for dead and its marker removed, so it stops.",
             repository.Location,
             "Run it again. If the machine was suspended meanwhile, verify the newest backups with Test-HestiaBackup.");
+    }
+
+    /// <summary>The log that lies before the oldest backup of its index: no restore begins there.</summary>
+    private int RemoveArchived()
+    {
+        var names = ArchiveRetention.FindRemovable(repository, cancellationToken).ConvertAll(static item => item.Name);
+        for (var i = 0; i < names.Count; i += Batch)
+            repository.Store.Delete(names.GetRange(i, Math.Min(Batch, names.Count - i)), cancellationToken);
+        return names.Count;
     }
 
     /// <summary>Notes on objects that are gone say nothing any more.</summary>

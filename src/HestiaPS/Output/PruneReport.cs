@@ -14,6 +14,7 @@ public sealed class PruneReport
         BytesKept = result.BytesKept;
         ObjectsSpared = result.ObjectsSpared;
         ObjectsYoung = result.ObjectsYoung;
+        ArchivePiecesRemoved = result.ArchivePiecesRemoved;
         MarkersRemoved = result.MarkersRemoved;
         UnfinishedRemoved = result.UnfinishedRemoved;
         Duration = result.Duration;
@@ -39,6 +40,9 @@ public sealed class PruneReport
 
     /// <summary>Of those left: objects that no backup names and that are younger than -MinimumAge.</summary>
     public long ObjectsYoung { get; }
+
+    /// <summary>Pieces and notes of archived log removed, because the oldest backup of their index is newer.</summary>
+    public int ArchivePiecesRemoved { get; }
 
     /// <summary>Markers of dead backups and prunes removed.</summary>
     public int MarkersRemoved { get; }

@@ -383,7 +383,8 @@ public sealed class ArchiveTests : IDisposable
         File.Delete(context.ManifestPath(context.Repository.List()[0].BackupId));
         var removable = ArchiveRetention.FindRemovable(context.Context, default);
         Assert.Equal([new Lsn(10), new Lsn(20), new Lsn(30)], removable.Select(i => i.Last));
-        foreach (var item in removable) context.Store.Delete(item.Name, default);
+        Assert.Equal(3, context.Repository.Prune().ArchivePiecesRemoved);
+        Assert.Equal(0, context.Repository.Prune().ArchivePiecesRemoved);
         Assert.Equal(new Lsn(35), context.Repository.RestoreIndex("orders", _fixture.Folder["t"], new RestoreOptions { ToLsn = new Lsn(35) }).Lsn);
         File.Delete(context.ManifestPath(second.BackupId));
         Assert.Empty(ArchiveRetention.FindRemovable(context.Context, default));
