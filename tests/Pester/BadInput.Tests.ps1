@@ -342,6 +342,8 @@ Describe 'Backups and repositories' {
             Get-HestiaBackup -Repository $repository | Restore-HestiaIndex -Path $target
         } ObjectDamaged -Names $object.Name.Substring(0, 16) -Category InvalidData
         Get-ChildItem -LiteralPath (Split-Path $target) -Force | Should -BeNullOrEmpty
+        # All that is new is the note for the next backup.
+        Remove-Item -LiteralPath (Join-Path $repository locks) -Recurse
         Get-FolderState $repository | Should -Be $before
     }
 

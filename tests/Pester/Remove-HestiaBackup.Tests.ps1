@@ -56,7 +56,7 @@ Describe 'Remove-HestiaBackup' {
 
     It 'asks, and so removes nothing where nobody can answer' {
         $child = Invoke-Child "Remove-HestiaBackup -Repository '$repository' -KeepLast 1 -ErrorAction Stop"
-        $child.ExitCode | Should -Not -Be 0
+        $child.Error | Should -BeLike '*NonInteractive*'
         @(Get-HestiaBackup -Repository $repository).Count | Should -Be 4
     }
 }
