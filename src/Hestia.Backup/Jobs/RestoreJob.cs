@@ -82,7 +82,6 @@ internal sealed class RestoreJob(
             throw;
         }
 
-        target.RemoveLeftovers();
         if (target.RemoveReplaced() is { } kept) _findings.Add(kept);
         return new RestoreResult
         {

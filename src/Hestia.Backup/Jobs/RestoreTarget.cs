@@ -193,23 +193,14 @@ internal sealed class RestoreTarget : IDisposable
     }
 
     /// <summary>Removes the staging folder; what cannot be removed is left to the next restore.</summary>
-    public void Discard()
-    {
-        RemoveIndexFolder(StagingPath);
-        RemoveLeftovers();
-    }
-
-    /// <summary>Removes what dead restores had staged.</summary>
-    public void RemoveLeftovers()
-    {
-        foreach (var folder in Leftovers) RemoveIndexFolder(folder);
-        Leftovers = [];
-    }
+    public void Discard() => RemoveIndexFolder(StagingPath);
 
     public void Dispose()
     {
         ReleaseIndex();
         if (_placeLock is null) return;
+        // However this restore ended: what a dead one had staged is removed while the place is still ours.
+        foreach (var folder in Leftovers) RemoveIndexFolder(folder);
         // The name goes before the lock, so that nobody is kept out by a lock without a name for longer than this.
         try
         {
