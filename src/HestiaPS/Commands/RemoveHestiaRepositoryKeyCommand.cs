@@ -4,7 +4,7 @@ using Hestia.Backup;
 namespace HestiaPS.Commands;
 
 /// <summary>Removes passphrases or key files from an encrypted repository by their names; the last one stays.</summary>
-[Cmdlet(VerbsCommon.Remove, "HestiaRepositoryKey", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.High)]
+[Cmdlet(VerbsCommon.Remove, "HestiaRepositoryKey", SupportsShouldProcess = true)]
 [OutputType(typeof(void))]
 public sealed class RemoveHestiaRepositoryKeyCommand : RepositoryCmdlet
 {
