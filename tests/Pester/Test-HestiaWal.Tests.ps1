@@ -164,8 +164,12 @@ Describe 'Test-HestiaWal' {
                 'open'; foreach (`$i in 1..100000) { Set-HestiaEntry -Index `$ix -Key `"k`$i`" -Value v }"
             $null = Wait-Output $child 'open'
             try {
+                # It says that it has opened before it writes the first entry.
+                $until = [datetime]::UtcNow.AddSeconds(60)
+                do { $last = (Test-HestiaWal -Path $path).LastLsn } until ($last -gt 0 -or [datetime]::UtcNow -gt $until)
+                $last | Should -BeGreaterThan 0
                 foreach ($i in 1..10) { Test-HestiaWal -Path $path -Quiet | Should -BeTrue }
-                (Test-HestiaWal -Path $path).LastLsn | Should -BeGreaterThan 0
+                (Test-HestiaWal -Path $path).LastLsn | Should -BeGreaterThan $last
             }
             finally {
                 Send-Signal $child KILL
