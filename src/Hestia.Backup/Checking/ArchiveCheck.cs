@@ -1,39 +1,54 @@
+using Hestia.Backup.Archive;
 using Hestia.Backup.Jobs;
 using Hestia.Core;
 
 namespace Hestia.Backup.Checking;
 
 /// <summary>
-/// What is wrong with the log archive of one index: how long ago something of it was stored, by the clock of the store. The place to add
-/// what else the archive knows of itself.
+/// What is wrong with the log archive: gaps, damage, two histories in one; and where a limit was given, an index of which nothing was archived
+/// for longer. An index that nobody writes to has nothing to archive: a backup that holds no more than the archive counts as well.
 /// </summary>
 internal static class ArchiveCheck
 {
-    private const string Archive = "archive/";
-
-    public static IEnumerable<Finding> Find(
-        RepositoryContext repository, IndexFreshness index, TimeSpan? maxLag, DateTimeOffset now, CancellationToken cancellationToken)
+    /// <summary>What the archive says of itself, whoever it is of.</summary>
+    public static List<Finding> Survey(RepositoryContext repository, CancellationToken cancellationToken)
     {
-        if (maxLag is not { } limit || index.IndexId is not { } id) yield break;
-        var folder = $"{Archive}{id:d}/";
+        var findings = new List<Finding>();
+        foreach (var status in new ArchiveSurvey(repository, cancellationToken).Run(null, deep: false)) findings.AddRange(status.Findings);
+        return findings;
+    }
+
+    public static Finding? FindLag(
+        RepositoryContext repository, IndexFreshness index, TimeSpan limit, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (index.Newest is not { } backup || index.Age is not { } age) return null;
+        var folder = ArchiveNames.OfIndex(backup.IndexId);
         var newest = DateTime.MinValue;
         foreach (var item in repository.Store.List(folder, cancellationToken))
             if (item.StoredAt > newest) newest = item.StoredAt;
         if (newest == DateTime.MinValue)
         {
-            yield return new Finding(
+            return new Finding(
                 FindingSeverity.Error, "ArchiveMissing",
-                $"Nothing of the log of the index '{index.IndexName}' ({id:d}) is archived; "
+                $"Nothing of the log of the index '{index.IndexName}' ({backup.IndexId:d}) is archived; "
                 + $"at most {RepositoryCheckJob.Text(limit)} may be missing.",
                 folder);
         }
-        else if (now.UtcDateTime - newest > limit)
-        {
-            yield return new Finding(
-                FindingSeverity.Error, "ArchiveLag",
-                $"The log of the index '{index.IndexName}' ({id:d}) was last archived "
-                + $"{RepositoryCheckJob.Text(now.UtcDateTime - newest)} ago; at most {RepositoryCheckJob.Text(limit)} are allowed.",
-                folder);
-        }
+
+        var lag = now.UtcDateTime - newest;
+        if (lag > limit && age < lag && Reaches(repository, backup, cancellationToken)) lag = age;
+        return lag <= limit ? null : new Finding(
+            FindingSeverity.Error, "ArchiveLag",
+            $"The log of the index '{index.IndexName}' ({backup.IndexId:d}) was last archived {RepositoryCheckJob.Text(lag)} ago; "
+            + $"at most {RepositoryCheckJob.Text(limit)} are allowed.",
+            folder);
+    }
+
+    /// <summary>Whether the archive holds the last write of a backup: then there was nothing to archive until that backup.</summary>
+    private static bool Reaches(RepositoryContext repository, BackupInfo backup, CancellationToken cancellationToken)
+    {
+        foreach (var status in new ArchiveSurvey(repository, cancellationToken).Run(backup.IndexId, deep: false))
+            if (status.Timeline == backup.Timeline && status.LastLsn >= backup.Lsn) return true;
+        return false;
     }
 }

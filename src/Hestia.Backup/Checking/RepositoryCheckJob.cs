@@ -32,6 +32,7 @@ internal sealed class RepositoryCheckJob(
         _findings.AddRange(listing.Findings);
         var indexes = CheckIndexes(listing.Backups, now);
         var (orphans, orphanBytes) = CheckObjects(objects);
+        _findings.AddRange(ArchiveCheck.Survey(repository, cancellationToken));
         foreach (var marker in new MarkerBoard(repository).List(cancellationToken)) CheckMarker(marker, now.UtcDateTime);
         return new RepositoryCheck
         {
@@ -100,11 +101,10 @@ internal sealed class RepositoryCheckJob(
 
         for (var i = 0; i < indexes.Count; i++)
         {
-            foreach (var finding in ArchiveCheck.Find(repository, indexes[i], options.MaxArchiveLag, now, cancellationToken))
-            {
-                _findings.Add(finding);
-                if (finding.Severity == FindingSeverity.Error) indexes[i] = indexes[i] with { Healthy = false };
-            }
+            if (options.MaxArchiveLag is not { } limit) break;
+            if (ArchiveCheck.FindLag(repository, indexes[i], limit, now, cancellationToken) is not { } finding) continue;
+            _findings.Add(finding);
+            indexes[i] = indexes[i] with { Healthy = false };
         }
 
         foreach (var expected in options.ExpectedIndexes)

@@ -311,6 +311,7 @@ internal sealed class RestoreJob(
         }
         catch (InvalidDataException e)
         {
+            Pruning.DamageNotes.Add(repository, name, token);
             throw Damaged(name, "does not hold what was written into it: " + e.Message.TrimEnd('.'));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

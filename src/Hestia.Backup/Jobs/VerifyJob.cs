@@ -113,6 +113,7 @@ internal sealed class VerifyJob(
                 }
                 catch (InvalidDataException e)
                 {
+                    DamageNotes.Add(repository, repository.ObjectName(segment.Id), token);
                     Add(
                         nameof(HestiaErrorCode.ObjectDamaged), segment,
                         "does not hold what was written into it: " + e.Message.TrimEnd('.'));

@@ -6,7 +6,7 @@ namespace HestiaPS.Commands;
 /// <summary>Removes what no backup of a repository needs any more; safe beside running backups.</summary>
 [Cmdlet(VerbsCommon.Optimize, "HestiaRepository", SupportsShouldProcess = true)]
 [OutputType(typeof(PruneReport))]
-public sealed class OptimizeHestiaRepositoryCommand : HestiaCmdlet
+public sealed class OptimizeHestiaRepositoryCommand : RepositoryCmdlet
 {
     private readonly RepositoryHandles _repositories = new();
 

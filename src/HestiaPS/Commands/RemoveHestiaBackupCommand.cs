@@ -10,7 +10,7 @@ namespace HestiaPS.Commands;
 [Cmdlet(VerbsCommon.Remove, "HestiaBackup", DefaultParameterSetName = PolicySet, SupportsShouldProcess = true,
     ConfirmImpact = ConfirmImpact.High)]
 [OutputType(typeof(BackupRemoval))]
-public sealed class RemoveHestiaBackupCommand : HestiaCmdlet
+public sealed class RemoveHestiaBackupCommand : RepositoryCmdlet
 {
     private const string BackupSet = "Backup";
     private const string IdSet = "BackupId";

@@ -7,7 +7,7 @@ namespace HestiaPS.Commands;
 /// <summary>Checks a repository as a whole: writable, every index there and backed up recently, every object in its place.</summary>
 [Cmdlet(VerbsDiagnostic.Test, "HestiaRepository")]
 [OutputType(typeof(RepositoryTestResult), typeof(bool))]
-public sealed class TestHestiaRepositoryCommand : HestiaCmdlet
+public sealed class TestHestiaRepositoryCommand : RepositoryCmdlet
 {
     private readonly RepositoryHandles _repositories = new();
 

@@ -71,6 +71,26 @@ public sealed class ObjectRepairTests : IDisposable
     }
 
     [Fact]
+    public void Damage_in_an_encrypted_repository_is_repaired_as_well()
+    {
+        var location = _fixture.Folder["encrypted"];
+        using var key = RepositoryKey.FromPassphrase("correct horse");
+        using var repository = BackupRepository.Create(location, null, key, null);
+        using var index = _fixture.Create(500);
+        var backup = repository.Backup(index);
+        var path = Directory.GetFiles(Path.Combine(location, "objects"), "*", SearchOption.AllDirectories)[0];
+        var bytes = File.ReadAllBytes(path);
+        bytes[bytes.Length / 2] ^= 4;
+        File.WriteAllBytes(path, bytes);
+        Assert.False(repository.Verify(backup.BackupId, new VerifyOptions { Deep = true }).Healthy);
+        Assert.Equal(1, repository.Backup(index).SegmentsSent);
+        Assert.True(repository.Verify(backup.BackupId, new VerifyOptions { Deep = true }).Healthy);
+        Assert.Equal(0, repository.Prune().ObjectsRemoved);
+        Assert.Empty(repository.Check().Findings);
+        Assert.Empty(Directory.GetFiles(Path.Combine(location, "locks")));
+    }
+
+    [Fact]
     public void A_sample_hashes_some_objects_and_finds_damage_in_the_end()
     {
         using var repository = _fixture.Open();

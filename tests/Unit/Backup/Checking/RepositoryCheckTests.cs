@@ -98,4 +98,30 @@ public sealed class RepositoryCheckTests : IDisposable
         File.SetLastWriteTimeUtc(piece, DateTime.UtcNow.AddMinutes(-11));
         Assert.Equal(["ArchiveLag"], Codes(Repository.Check(options)));
     }
+
+    [Fact]
+    public void An_archive_of_an_index_at_rest_is_not_behind_and_a_gap_in_it_is_told()
+    {
+        using var fixture = new IndexFixture();
+        using var repository = fixture.Open();
+        using var index = HestiaIndex.Create(fixture.IndexPath, new IndexSettings());
+        repository.Backup(index);
+        for (var i = 0; i < 3; i++)
+        {
+            IndexFixture.Fill(index, i * 10, (i * 10) + 10);
+            repository.Archive(index);
+        }
+
+        var pieces = Directory.GetFiles(Path.Combine(fixture.RepositoryPath, "archive"), "*.wal", SearchOption.AllDirectories).Order().ToArray();
+        Assert.Equal(3, pieces.Length);
+        foreach (var piece in pieces) File.SetLastWriteTimeUtc(piece, DateTime.UtcNow.AddHours(-1));
+        var manifest = Directory.GetFiles(Path.Combine(fixture.RepositoryPath, "backups"), "*", SearchOption.AllDirectories).Single();
+        File.SetLastWriteTimeUtc(manifest, DateTime.UtcNow.AddHours(-2));
+        var options = new RepositoryCheckOptions { MaxArchiveLag = TimeSpan.FromMinutes(10) };
+        Assert.Equal(["ArchiveLag"], Codes(repository.Check(options)));
+        repository.Backup(index); // nothing was written since
+        Assert.Empty(repository.Check(options).Findings);
+        File.Delete(pieces[1]);
+        Assert.Equal(["ArchiveGap"], Codes(repository.Check(options)));
+    }
 }
