@@ -123,13 +123,7 @@ public sealed partial class BackupRepository : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentException.ThrowIfNullOrEmpty(indexPath);
-        BackupJob.RefuseOverlap(_context, indexPath);
-        // A backup never causes more than its flush.
-        var session = new IndexOptions { BackgroundCompaction = false, FileSystem = _context.Files };
-        using var index = HestiaIndex.Open(indexPath, session, cancellationToken);
-        var result = Backup(index, options, progress, cancellationToken);
-        index.Close();
-        return result;
+        return WithClosed(indexPath, index => Backup(index, options, progress, cancellationToken), cancellationToken);
     }
 
     /// <summary>What a backup of this index would send now, without flushing it.</summary>
@@ -322,12 +316,7 @@ public sealed partial class BackupRepository : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentException.ThrowIfNullOrEmpty(indexPath);
-        BackupJob.RefuseOverlap(_context, indexPath);
-        var session = new IndexOptions { BackgroundCompaction = false, FileSystem = _context.Files };
-        using var index = HestiaIndex.Open(indexPath, session, cancellationToken);
-        var result = Archive(index, options, progress, cancellationToken);
-        index.Close();
-        return result;
+        return WithClosed(indexPath, index => Archive(index, options, progress, cancellationToken), cancellationToken);
     }
 
     /// <summary>The state of the log archive, one entry per timeline.</summary>
@@ -347,6 +336,17 @@ public sealed partial class BackupRepository : IDisposable
         if (_disposed) return;
         _disposed = true;
         _context.Store.Dispose();
+    }
+
+    /// <summary>Opens a closed index for the time of some work, which causes no more than its own flush.</summary>
+    private T WithClosed<T>(string indexPath, Func<HestiaIndex, T> work, CancellationToken cancellationToken)
+    {
+        BackupJob.RefuseOverlap(_context, indexPath);
+        var session = new IndexOptions { BackgroundCompaction = false, FileSystem = _context.Files };
+        using var index = HestiaIndex.Open(indexPath, session, cancellationToken);
+        var result = work(index);
+        index.Close();
+        return result;
     }
 
     internal static BackupRepository Create(string location, FileSystem files, CancellationToken cancellationToken = default) =>

@@ -10,16 +10,19 @@ namespace Hestia.Backup.Checking;
 /// </summary>
 internal static class ArchiveCheck
 {
-    /// <summary>What the archive says of itself, whoever it is of.</summary>
-    public static List<Finding> Survey(RepositoryContext repository, CancellationToken cancellationToken)
-    {
-        var findings = new List<Finding>();
-        foreach (var status in new ArchiveSurvey(repository, cancellationToken).Run(null, deep: false)) findings.AddRange(status.Findings);
-        return findings;
-    }
-
+    /// <param name="repository">The repository.</param>
+    /// <param name="archives">What was found of the archive.</param>
+    /// <param name="index">The index, with its newest backup.</param>
+    /// <param name="limit">The longest that is allowed.</param>
+    /// <param name="now">The time by the clock of the store.</param>
+    /// <param name="cancellationToken">Cancels.</param>
     public static Finding? FindLag(
-        RepositoryContext repository, IndexFreshness index, TimeSpan limit, DateTimeOffset now, CancellationToken cancellationToken)
+        RepositoryContext repository,
+        IReadOnlyList<ArchiveStatus> archives,
+        IndexFreshness index,
+        TimeSpan limit,
+        DateTimeOffset now,
+        CancellationToken cancellationToken)
     {
         if (index.Newest is not { } backup || index.Age is not { } age) return null;
         var folder = ArchiveNames.OfIndex(backup.IndexId);
@@ -36,7 +39,7 @@ internal static class ArchiveCheck
         }
 
         var lag = now.UtcDateTime - newest;
-        if (lag > limit && age < lag && Reaches(repository, backup, cancellationToken)) lag = age;
+        if (lag > limit && age < lag && Reaches(archives, backup)) lag = age;
         return lag <= limit ? null : new Finding(
             FindingSeverity.Error, "ArchiveLag",
             $"The log of the index '{index.IndexName}' ({backup.IndexId:d}) was last archived {RepositoryCheckJob.Text(lag)} ago; "
@@ -45,10 +48,10 @@ internal static class ArchiveCheck
     }
 
     /// <summary>Whether the archive holds the last write of a backup: then there was nothing to archive until that backup.</summary>
-    private static bool Reaches(RepositoryContext repository, BackupInfo backup, CancellationToken cancellationToken)
+    private static bool Reaches(IReadOnlyList<ArchiveStatus> archives, BackupInfo backup)
     {
-        foreach (var status in new ArchiveSurvey(repository, cancellationToken).Run(backup.IndexId, deep: false))
-            if (status.Timeline == backup.Timeline && status.LastLsn >= backup.Lsn) return true;
+        foreach (var status in archives)
+            if (status.IndexId == backup.IndexId && status.Timeline == backup.Timeline && status.LastLsn >= backup.Lsn) return true;
         return false;
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Hestia.Backup.Archive;
 using Hestia.Backup.Format;
 using Hestia.Backup.Jobs;
 using Hestia.Backup.Pruning;
@@ -30,9 +31,10 @@ internal sealed class RepositoryCheckJob(
         var objects = ListObjects();
         var listing = new BackupCatalog(repository).List(cancellationToken);
         _findings.AddRange(listing.Findings);
-        var indexes = CheckIndexes(listing.Backups, now);
+        var archives = new ArchiveSurvey(repository, cancellationToken).Run(null, deep: false);
+        var indexes = CheckIndexes(listing.Backups, archives, now);
         var (orphans, orphanBytes) = CheckObjects(objects);
-        _findings.AddRange(ArchiveCheck.Survey(repository, cancellationToken));
+        foreach (var archive in archives) _findings.AddRange(archive.Findings);
         foreach (var marker in new MarkerBoard(repository).List(cancellationToken)) CheckMarker(marker, now.UtcDateTime);
         return new RepositoryCheck
         {
@@ -84,7 +86,8 @@ internal sealed class RepositoryCheckJob(
         return objects;
     }
 
-    private List<IndexFreshness> CheckIndexes(IReadOnlyList<BackupInfo> backups, DateTimeOffset now)
+    private List<IndexFreshness> CheckIndexes(
+        IReadOnlyList<BackupInfo> backups, IReadOnlyList<ArchiveStatus> archives, DateTimeOffset now)
     {
         var indexes = new List<IndexFreshness>();
         foreach (var group in backups.GroupBy(static b => b.IndexId).OrderBy(static g => g.Last().IndexName, StringComparer.Ordinal)
@@ -102,7 +105,7 @@ internal sealed class RepositoryCheckJob(
         for (var i = 0; i < indexes.Count; i++)
         {
             if (options.MaxArchiveLag is not { } limit) break;
-            if (ArchiveCheck.FindLag(repository, indexes[i], limit, now, cancellationToken) is not { } finding) continue;
+            if (ArchiveCheck.FindLag(repository, archives, indexes[i], limit, now, cancellationToken) is not { } finding) continue;
             _findings.Add(finding);
             indexes[i] = indexes[i] with { Healthy = false };
         }

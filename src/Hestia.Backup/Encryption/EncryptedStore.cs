@@ -88,6 +88,13 @@ internal sealed class EncryptedStore(RepositoryStore inner, RepositoryCipher cip
     public override void Delete(string name, CancellationToken cancellationToken) =>
         inner.Delete(cipher.StoredName(name), cancellationToken);
 
+    public override void Delete(IReadOnlyList<string> names, CancellationToken cancellationToken)
+    {
+        var stored = new string[names.Count];
+        for (var i = 0; i < stored.Length; i++) stored[i] = cipher.StoredName(names[i]);
+        inner.Delete(stored, cancellationToken);
+    }
+
     public override DateTime ReadClock(CancellationToken cancellationToken) => inner.ReadClock(cancellationToken);
 
     public override int RemoveUnfinished(TimeSpan olderThan, CancellationToken cancellationToken) =>

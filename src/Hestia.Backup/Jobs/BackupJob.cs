@@ -27,8 +27,6 @@ internal sealed record BackupSource(
 internal sealed class BackupJob(
     RepositoryContext repository, BackupOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
 {
-    private const int RecheckRounds = 3;
-
     private static readonly string s_tool =
         "Hestia " + typeof(BackupJob).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
 
@@ -101,7 +99,20 @@ internal sealed class BackupJob(
             BodyBytes = 0,
         };
         summary = Publish(summary, source, document);
-        Recheck(summary, source.Segments, names, marker);
+        marker.KeepComplete(
+            names,
+            () => FindMissing(source.Segments, DamageNotes.None, CancellationToken.None).Missing,
+            missing =>
+            {
+                Send(missing, new ProgressMeter(null, "", missing.Sum(static s => s.Size), missing.Count), CancellationToken.None);
+                repository.Store.MakeDurable(missing.ConvertAll(s => repository.ObjectName(s.Id)), CancellationToken.None);
+            },
+            () => repository.Store.Delete(RepositoryNames.Backup(summary.IndexId, summary.BackupId), CancellationToken.None),
+            () => new HestiaException(
+                HestiaErrorCode.ObjectMissing,
+                $"Objects of backup {summary.BackupId} disappear from '{repository.Location}' while it is made.",
+                repository.Location,
+                "Find out who removes them, then try again."));
         if (sentSegments > 0 && repository.Store.Capabilities.Remote) RemoveUnfinished();
         meter.Finish();
         return new BackupResult
@@ -233,53 +244,6 @@ internal sealed class BackupJob(
             if (repository.Store.TryCreate(RepositoryNames.Backup(summary.IndexId, summary.BackupId), bytes, cancellationToken))
                 return summary;
             summary = summary with { BackupId = RepositoryNames.NewBackupId(summary.Started) };
-        }
-    }
-
-    /// <summary>
-    /// While the marker stands nothing is removed. If somebody took this backup for dead, what may have been removed since is sent again
-    /// from the pin; if that fails the backup is withdrawn. From here on it is complete, so a cancellation comes too late.
-    /// </summary>
-    private void Recheck(BackupSummary summary, IReadOnlyList<PinnedSegment> segments, string[] names, BackupMarker marker)
-    {
-        try
-        {
-            for (var round = 0; ; round++)
-            {
-                var stood = marker.Keep(CancellationToken.None);
-                if (!stood) marker.AvoidPrunes(names, CancellationToken.None);
-                var (missing, bytes) = FindMissing(segments, DamageNotes.None, CancellationToken.None);
-                if (missing.Count == 0)
-                {
-                    if (stood) return;
-                    continue;
-                }
-
-                if (round == RecheckRounds)
-                {
-                    throw new HestiaException(
-                        HestiaErrorCode.ObjectMissing,
-                        $"Objects of backup {summary.BackupId} disappear from '{repository.Location}' while it is made.",
-                        repository.Location,
-                        "Find out who removes them, then try again.");
-                }
-
-                Send(missing, new ProgressMeter(null, "", bytes, missing.Count), CancellationToken.None);
-                repository.Store.MakeDurable(missing.ConvertAll(s => repository.ObjectName(s.Id)), CancellationToken.None);
-            }
-        }
-        catch
-        {
-            try
-            {
-                repository.Store.Delete(RepositoryNames.Backup(summary.IndexId, summary.BackupId), CancellationToken.None);
-            }
-            catch (HestiaException)
-            {
-                // The first failure says what is wrong with the store; verify names what this backup lacks.
-            }
-
-            throw;
         }
     }
 }

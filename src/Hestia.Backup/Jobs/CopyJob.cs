@@ -16,7 +16,6 @@ internal sealed class CopyJob(
     RepositoryContext source, RepositoryContext destination, CopyOptions options, IProgress<WorkProgress>? progress,
     CancellationToken cancellationToken)
 {
-    private const int RecheckRounds = 3;
     private const int ReadBytes = 256 << 10;
 
     private readonly int _parallelism = RepositoryContext.CheckParallelism(options.Parallelism);
@@ -74,7 +73,20 @@ internal sealed class CopyJob(
 
         destination.EnsureSame(cancellationToken);
         var published = found != Found.Same && Publish(copied, found);
-        Recheck(copied, names, published, marker);
+        marker.KeepComplete(
+            names,
+            () => FindMissing(copied.Manifest, DamageNotes.None, CancellationToken.None).Missing,
+            missing =>
+            {
+                Send(missing, null, CancellationToken.None);
+                destination.Store.MakeDurable(missing.ConvertAll(s => destination.ObjectName(s.Id)), CancellationToken.None);
+            },
+            published ? () => destination.Store.Delete(copied.Name, CancellationToken.None) : null,
+            () => new HestiaException(
+                HestiaErrorCode.ObjectMissing,
+                $"Objects of backup {backupId} disappear from '{destination.Location}' while it is copied.",
+                destination.Location,
+                "Find out who removes them, then try again."));
         meter.Finish();
         return new CopyResult
         {
@@ -258,49 +270,5 @@ internal sealed class CopyJob(
             $"The manifest of backup {copied.Summary.BackupId} could not be stored in '{destination.Location}'.",
             destination.Location,
             "Find out who else writes there, then copy again.");
-    }
-
-    /// <summary>While the marker stands nothing is removed; if somebody took this copy for dead, what was removed since is sent again.</summary>
-    private void Recheck(Copied copied, string[] names, bool published, BackupMarker marker)
-    {
-        try
-        {
-            for (var round = 0; ; round++)
-            {
-                var stood = marker.Keep(CancellationToken.None);
-                if (!stood) marker.AvoidPrunes(names, CancellationToken.None);
-                var (missing, _) = FindMissing(copied.Manifest, DamageNotes.None, CancellationToken.None);
-                if (missing.Count == 0)
-                {
-                    if (stood) return;
-                    continue;
-                }
-
-                if (round == RecheckRounds)
-                {
-                    throw new HestiaException(
-                        HestiaErrorCode.ObjectMissing,
-                        $"Objects of backup {copied.Summary.BackupId} disappear from '{destination.Location}' while it is copied.",
-                        destination.Location,
-                        "Find out who removes them, then try again.");
-                }
-
-                Send(missing, null, CancellationToken.None);
-                destination.Store.MakeDurable(missing.ConvertAll(s => destination.ObjectName(s.Id)), CancellationToken.None);
-            }
-        }
-        catch when (published)
-        {
-            try
-            {
-                destination.Store.Delete(copied.Name, CancellationToken.None);
-            }
-            catch (HestiaException)
-            {
-                // The first failure says what is wrong; verify names what this backup lacks.
-            }
-
-            throw;
-        }
     }
 }

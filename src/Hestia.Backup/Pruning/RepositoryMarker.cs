@@ -123,6 +123,8 @@ internal abstract class RepositoryMarker : IDisposable
 /// <summary>The mark of a running backup, written before its first look at what the repository holds and removed at its end.</summary>
 internal sealed class BackupMarker : RepositoryMarker
 {
+    private const int RecheckRounds = 3;
+
     private readonly byte[] _content;
 
     private BackupMarker(RepositoryContext repository, string backupId, byte[] content)
@@ -188,6 +190,50 @@ internal sealed class BackupMarker : RepositoryMarker
             Remove();
             board.WaitUntilGone(prunes, Timeout.InfiniteTimeSpan, cancellationToken);
             SetUpAgain(_content, cancellationToken);
+        }
+    }
+
+    /// <summary>
+    /// After publishing. While this marker stands nothing is removed; if somebody took its owner for dead, what may have been removed since is
+    /// sent again. If that fails, what was published is withdrawn. It is complete when this returns, so a cancellation would come too late.
+    /// </summary>
+    /// <param name="objects">Names of all it needs.</param>
+    /// <param name="findMissing">What of it is not there now.</param>
+    /// <param name="send">Sends that again, durably.</param>
+    /// <param name="withdraw">Takes back what was published; null if it was not published here.</param>
+    /// <param name="lost">What to report of objects that go again and again.</param>
+    public void KeepComplete<T>(
+        IReadOnlyList<string> objects, Func<List<T>> findMissing, Action<List<T>> send, Action? withdraw, Func<HestiaException> lost)
+    {
+        try
+        {
+            for (var round = 0; ; round++)
+            {
+                var stood = Keep(CancellationToken.None);
+                if (!stood) AvoidPrunes(objects, CancellationToken.None);
+                var missing = findMissing();
+                if (missing.Count == 0)
+                {
+                    if (stood) return;
+                    continue;
+                }
+
+                if (round >= RecheckRounds) throw lost();
+                send(missing);
+            }
+        }
+        catch when (withdraw is not null)
+        {
+            try
+            {
+                withdraw();
+            }
+            catch (HestiaException)
+            {
+                // The first failure says what is wrong with the store; verify names what the backup lacks.
+            }
+
+            throw;
         }
     }
 }

@@ -222,6 +222,9 @@ public sealed class EncryptedItemTests : IDisposable
             Assert.DoesNotContain(part, stored, StringComparison.Ordinal);
         _store.Delete(name, default);
         Assert.Empty(_inner.List(kind, default));
+        Assert.True(_store.TryCreate(name, "content 3"u8, default));
+        _store.Delete([name], default);
+        Assert.Empty(_inner.List(kind, default));
     }
 
     [Fact]
