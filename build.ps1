@@ -132,7 +132,7 @@ function Copy-ModuleFile {
         'LICENSE'                             = Join-Path $root 'LICENSE'
         'en-US/about_HestiaPS.help.txt'       = Join-Path $root 'docs/about_HestiaPS.help.txt'
     }
-    foreach ($library in 'Hestia.Core', 'Hestia.Backup') {
+    foreach ($library in 'Hestia.Core', 'Hestia.Backup', 'Hestia.HestiaStore') {
         foreach ($extension in 'dll', 'pdb') { $files["lib/$library.$extension"] = Join-Path $built "$library.$extension" }
     }
     # The S3 store and its SDK are loaded into a context of their own, on the first s3://, from a folder that holds nothing else.
@@ -325,7 +325,7 @@ function Invoke-Package {
     $packages = Join-Path $artifacts 'packages'
     $null = New-Item -ItemType Directory -Force -Path $packages
     Compress-Module (Join-Path $packages "HestiaPS.$(Get-ModuleVersion).zip")
-    foreach ($library in 'Hestia.Core', 'Hestia.Backup', 'Hestia.Backup.S3') {
+    foreach ($library in 'Hestia.Core', 'Hestia.Backup', 'Hestia.Backup.S3', 'Hestia.HestiaStore') {
         Invoke-Dotnet pack, (Join-Path $root "src/$library/$library.csproj"), '--configuration', $Configuration, '--no-build',
             '--output', $packages, '--verbosity', 'quiet', '--disable-build-servers'
     }
