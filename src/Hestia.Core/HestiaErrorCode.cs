@@ -181,4 +181,10 @@ public enum HestiaErrorCode
 
     /// <summary>The removal would leave an index without any backup that can be restored.</summary>
     LastRestorableBackup,
+
+    /// <summary>A version, type or filter of another format's files is not understood.</summary>
+    FormatUnsupported,
+
+    /// <summary>The path holds an index or database of another format, which the command cannot serve.</summary>
+    ForeignFormat,
 }
