@@ -17,7 +17,7 @@ public sealed class JobFaultTests(ITestOutputHelper output)
     /// <summary>What <see cref="JobFaultScenario"/> can run.</summary>
     internal static string[] Names { get; } = ["backup", "restore", "prune", "copy"];
 
-    private static int Rounds => Math.Max(1, CrashSettings.Rounds / 10);
+    private static int Rounds => Math.Max(1, CrashSettings.Rounds / 20);
 
     [Theory]
     [MemberData(nameof(Jobs))]
