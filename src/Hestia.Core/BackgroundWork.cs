@@ -22,7 +22,15 @@ internal sealed class BackgroundWork(IndexContext context, string name, Func<boo
             _running = true;
         }
 
-        context.Options.Scheduler.Start(name, Run);
+        try
+        {
+            context.Options.Scheduler.Start(name, Run);
+        }
+        catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
+        {
+            // No thread to be had (a limit on processes). Waiting for a pool thread is better than for one that never comes.
+            ThreadPool.UnsafeQueueUserWorkItem(static work => work.Run(), this, preferLocal: false);
+        }
     }
 
     /// <summary>Lets the running step end and starts no other; returns when nothing runs any more.</summary>

@@ -57,7 +57,7 @@ internal static class IndexCreation
         foreach (var entry in entries)
         {
             var ours = entry.Name is FileNames.Lock or FileNames.Manifests or FileNames.Segments or FileNames.Wal
-                || (entry.Name.StartsWith(FileNames.Settings, StringComparison.Ordinal) && entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal));
+                || (entry.Name.StartsWith(FileNames.Settings, StringComparison.Ordinal) && FileNames.IsTemporary(entry.Name));
             var leftover = ours && (!entry.IsDirectory || IsUnfinished(path, entry.Name, files));
             if (!leftover)
             {
@@ -75,7 +75,7 @@ internal static class IndexCreation
     {
         foreach (var entry in files.List(Path.Combine(path, name)))
         {
-            if (entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal)) continue;
+            if (FileNames.IsTemporary(entry.Name)) continue;
             if (name == FileNames.Manifests && ManifestFormat.TryParseFileName(entry.Name, out var number, out var checkpoint) && number == 1 && checkpoint == Lsn.None) continue;
             return false;
         }
@@ -86,6 +86,7 @@ internal static class IndexCreation
     private static void Fill(string path, IndexSettings settings, FileSystem files)
     {
         using var held = IndexLock.Take(files, path);
+        Refuse(path, files); // again: another process may have created one here before this one had the lock
         foreach (var name in (string[])[FileNames.Manifests, FileNames.Segments, FileNames.Wal])
         {
             var directory = Path.Combine(path, name);

@@ -420,7 +420,7 @@ internal sealed class RestoreTarget : IDisposable
             foreach (var entry in rest)
             {
                 if (!entry.IsDirectory
-                    && (entry.Name is FileNames.Lock or FileNames.Archive || entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal)))
+                    && (entry.Name is FileNames.Lock or FileNames.Archive || FileNames.IsTemporary(entry.Name)))
                     _files.DeleteFile(System.IO.Path.Combine(folder, entry.Name));
             }
 

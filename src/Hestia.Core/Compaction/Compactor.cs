@@ -43,11 +43,12 @@ internal sealed class Compactor
         if (_context.Options.BackgroundCompaction) _work.Signal();
     }
 
-    /// <summary>Ends the job under way without its result and starts no other.</summary>
+    /// <summary>Ends the job under way without its result, also one that <see cref="CompactAll"/> runs, and starts no other.</summary>
     public void Stop()
     {
         _stopping.Cancel();
         _work.Stop();
+        _context.Options.Scheduler.Hold(_jobGate).Dispose();
     }
 
     /// <summary>Waits until nothing is due any more.</summary>
@@ -63,18 +64,29 @@ internal sealed class Compactor
         long rewritten = 0;
         using (_context.Options.Scheduler.Hold(_jobGate))
         {
+            linked.Token.ThrowIfCancellationRequested();
             for (var level = 0; level < ManifestFormat.Levels - 1; level++)
             {
+                var relieved = false;
+                byte[] reached = [];
                 while (true)
                 {
                     var view = _live.AcquireSegments();
                     try
                     {
-                        var job = NextOfFull(view, level);
+                        if (level > 0 && RelieveLevel0(view, linked.Token))
+                        {
+                            relieved = true;
+                            continue;
+                        }
+
+                        // Nobody else adds to the level, but relieving level 0 does: then one walk up the keys is all there is to do here.
+                        var job = NextOfFull(view, level, relieved ? reached : []);
                         if (job is null) break;
                         rewritten += Run(view, job, progress, linked.Token);
+                        if (job.Upper[^1].Manifest.UpperBound.AsSpan().SequenceCompareTo(reached) > 0) reached = job.Upper[^1].Manifest.UpperBound;
                         // All that was in level 0 went down. What writers flush meanwhile is not asked for, and waiting for level 0 to
-                        // be empty would be waiting for them to stop. The deeper levels gain nothing while the gate is held.
+                        // be empty would be waiting for them to stop.
                         if (level == 0) break;
                     }
                     finally
@@ -91,8 +103,24 @@ internal sealed class Compactor
         return rewritten;
     }
 
-    /// <summary>What a full compaction does next on a level: everything above the deepest level in use goes down, a slice at a time.</summary>
-    private static CompactionJob? NextOfFull(IndexView view, int level)
+    /// <summary>
+    /// Writers go on during a full compaction, and would soon wait for level 0, which nobody else may merge meanwhile. So it goes down in
+    /// between as soon as the background would have begun with it.
+    /// </summary>
+    private bool RelieveLevel0(IndexView view, CancellationToken cancellationToken)
+    {
+        if (view.Levels[0].Length < _context.Options.Level0Trigger) return false;
+        if (CompactionPicker.OfLevel0(view) is not { } job) return false;
+        Run(view, job, progress: null, cancellationToken);
+        _room.Changed(null);
+        return true;
+    }
+
+    /// <summary>
+    /// What a full compaction does next on a level: everything above the deepest level in use goes down, a slice at a time; of the deeper ones
+    /// what reaches beyond the key <paramref name="reached"/>.
+    /// </summary>
+    private static CompactionJob? NextOfFull(IndexView view, int level, byte[] reached)
     {
         var segments = view.Levels[level];
         if (segments.Length == 0) return null;
@@ -100,7 +128,9 @@ internal sealed class Compactor
         for (var i = 0; i < view.Levels.Length; i++)
             if (view.Levels[i].Length > 0) deepest = i;
         if (level == 0) return deepest == 0 && IsClean(segments) ? null : CompactionPicker.OfLevel0(view);
-        return level >= deepest ? null : CompactionPicker.Build(view, [segments[0]], level);
+        if (level >= deepest) return null;
+        var next = Array.Find(segments, segment => segment.Manifest.UpperBound.AsSpan().SequenceCompareTo(reached) > 0);
+        return next is null ? null : CompactionPicker.Build(view, [next], level);
     }
 
     private static bool IsClean(LiveSegment[] segments) => segments.Length == 1 && IsClean(segments[0]);
@@ -111,7 +141,7 @@ internal sealed class Compactor
     private long CleanBottom(IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         long rewritten = 0;
-        var done = new HashSet<SegmentId>();
+        HashSet<SegmentId>? left = null;
         while (true)
         {
             var view = _live.AcquireSegments();
@@ -119,7 +149,15 @@ internal sealed class Compactor
             {
                 var deepest = Array.FindLastIndex(view.Levels, static level => level.Length > 0);
                 if (deepest < 1) return rewritten;
-                var dirty = Array.Find(view.Levels[deepest], segment => !IsClean(segment) && done.Add(segment.Manifest.Id));
+                if (RelieveLevel0(view, cancellationToken)) continue;
+                if (left is null)
+                {
+                    left = [];
+                    foreach (var segment in view.Levels[deepest])
+                        if (!IsClean(segment)) left.Add(segment.Manifest.Id);
+                }
+
+                var dirty = Array.Find(view.Levels[deepest], segment => left.Remove(segment.Manifest.Id));
                 if (dirty is null) return rewritten;
                 rewritten += Run(view, new CompactionJob([], [dirty], deepest - 1, deepest, IsBottom: true), progress, cancellationToken);
             }
@@ -172,6 +210,8 @@ internal sealed class Compactor
     /// <summary>Runs one job and returns the bytes written.</summary>
     private long Run(IndexView view, CompactionJob job, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
+        // Before each change: once Stop has the gate, the directory may belong to another process.
+        cancellationToken.ThrowIfCancellationRequested();
         if (CanMove(view, job))
         {
             var moved = Array.ConvertAll(job.Upper, segment => segment.Manifest with { Level = job.OutputLevel });

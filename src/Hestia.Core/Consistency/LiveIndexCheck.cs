@@ -12,7 +12,7 @@ namespace Hestia.Core.Consistency;
 internal sealed class LiveIndexCheck(IndexContext context, LiveSet live, CheckOptions options, IProgress<WorkProgress>? target,
     CancellationToken cancellation)
 {
-    /// <summary>A flush may prune log files while they are read; then the log is looked at anew.</summary>
+    /// <summary>Log files may be written and pruned while they are read; what looks wrong is then looked at anew.</summary>
     private const int LogAttempts = 5;
 
     private readonly List<Finding> _findings = [];
@@ -111,6 +111,7 @@ internal sealed class LiveIndexCheck(IndexContext context, LiveSet live, CheckOp
 
     private WalScanResult CheckLog(Lsn durable)
     {
+        Finding? before = null;
         for (var attempt = 1; ; attempt++)
         {
             var manifest = live.Manifest;
@@ -119,7 +120,13 @@ internal sealed class LiveIndexCheck(IndexContext context, LiveSet live, CheckOp
                 context.WalDirectory,
                 new WalScanOptions(context.SettingsFile.Id, manifest.Timeline.Id, manifest.Checkpoint, IncludeUnneeded: true),
                 cancellation);
-            if (!log.CanOpen && attempt < LogAttempts && live.Manifest.Number != manifest.Number) continue;
+            // A file that is appended to while it is read can show a hole that is none. Damage is where it was when it is looked at again.
+            if (!log.CanOpen && attempt < LogAttempts && log.FirstError != before)
+            {
+                before = log.FirstError;
+                continue;
+            }
+
             foreach (var finding in log.Findings)
             {
                 // The record in the making looks like the tail of a crash.

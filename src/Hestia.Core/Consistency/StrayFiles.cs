@@ -165,8 +165,7 @@ internal sealed class StrayFiles(FileSystem files, string indexPath, List<Findin
         return files.DirectoryExists(path) ? files.List(path) : [];
     }
 
-    private static bool IsTemporary(DirectoryEntry entry) => !entry.IsDirectory
-        && entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal);
+    private static bool IsTemporary(DirectoryEntry entry) => !entry.IsDirectory && FileNames.IsTemporary(entry.Name);
 
     private sealed class Tally(List<Finding> findings, FindingSeverity severity, string code, string message)
     {

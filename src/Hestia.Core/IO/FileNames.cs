@@ -3,7 +3,7 @@ namespace Hestia.Core.IO;
 /// <summary>Names of files and folders that more than one part of Hestia has to know.</summary>
 internal static class FileNames
 {
-    /// <summary>Ends the name of every file that is not complete yet. Such a file is never read and may be removed at open.</summary>
+    /// <summary>Ends the name of every file that is not complete yet. Such a file is never read; see <see cref="IsTemporary"/>.</summary>
     public const string TemporarySuffix = ".tmp";
 
     public const string Lock = ".lock";
@@ -16,4 +16,26 @@ internal static class FileNames
     public const string SegmentExtension = ".seg";
     public const string WalExtension = ".wal";
     public const string ManifestExtension = ".json";
+
+    private const int RandomDigits = 8;
+    private const int GuidDigits = 32;
+
+    /// <summary>
+    /// Whether Hestia makes such names for files that are not complete yet, and so may remove them at open: 32 hexadecimal digits, or a name,
+    /// a dot and 8 of them, before the suffix. Somebody's <c>notes.tmp</c> is not ours.
+    /// </summary>
+    public static bool IsTemporary(string name)
+    {
+        if (!name.EndsWith(TemporarySuffix, StringComparison.Ordinal)) return false;
+        var stem = name.AsSpan(0, name.Length - TemporarySuffix.Length);
+        if (stem.Length == GuidDigits && IsHex(stem)) return true;
+        return stem.Length > RandomDigits + 1 && stem[^(RandomDigits + 1)] == '.' && IsHex(stem[^RandomDigits..]);
+    }
+
+    private static bool IsHex(ReadOnlySpan<char> text)
+    {
+        foreach (var c in text)
+            if (!char.IsAsciiHexDigitLower(c)) return false;
+        return true;
+    }
 }

@@ -16,7 +16,8 @@ namespace Hestia.Core.Manifest;
 /// </summary>
 internal sealed class RetiredFiles
 {
-    private const int MaxManifests = 64;
+    /// <summary>So many old manifests are kept whatever they name; up to the second number while all together name no more than the third.</summary>
+    private const int MinManifests = 64, MaxManifests = 512, MaxKeptNames = 1 << 16;
     private const long MinBudget = 1L << 30;
 
     private readonly object _gate = new();
@@ -26,9 +27,11 @@ internal sealed class RetiredFiles
     private readonly Dictionary<SegmentId, int> _named = []; // by how many kept manifests, the live one included
     private readonly Dictionary<SegmentId, int> _announced = [];
     private readonly Dictionary<SegmentId, long> _onDisk = [];
+    private readonly Dictionary<SegmentId, DateTimeOffset> _orphans = []; // named by nothing when the index was opened, and since when
     private readonly List<LogFile> _logs = []; // closed log files, oldest first
     private ManifestDocument _live;
     private ManifestFile _liveFile;
+    private long _keptNames; // of all in _old
     private long _retiredBytes;
     private int _logHolds;
 
@@ -54,14 +57,21 @@ internal sealed class RetiredFiles
         using (Hold())
         {
             Name(document, +1);
-            _old.AddLast(new Old(document, file, retiredAt));
+            Keep(new Old(document, file, retiredAt));
         }
     }
 
     /// <summary>A segment file found on disk at open.</summary>
-    public void AddSegmentFile(SegmentId id, long size)
+    /// <param name="id">Its name.</param>
+    /// <param name="size">Its bytes.</param>
+    /// <param name="orphanSince">No manifest names it, and this is when it was written.</param>
+    public void AddSegmentFile(SegmentId id, long size, DateTimeOffset? orphanSince = null)
     {
-        using (Hold()) _onDisk[id] = size;
+        using (Hold())
+        {
+            _onDisk[id] = size;
+            if (orphanSince is { } since) _orphans[id] = since;
+        }
     }
 
     /// <summary>A log file that takes no more records.</summary>
@@ -150,7 +160,7 @@ internal sealed class RetiredFiles
         using (Hold())
         {
             Name(after, +1);
-            _old.AddLast(new Old(before, _liveFile, _context.Files.Clock.GetUtcNow()));
+            Keep(new Old(before, _liveFile, _context.Files.Clock.GetUtcNow()));
             _live = after;
             _liveFile = file;
         }
@@ -169,16 +179,17 @@ internal sealed class RetiredFiles
             var now = _context.Files.Clock.GetUtcNow();
             var dropped = false;
             while (_old.First is { } oldest
-                && (now - oldest.Value.RetiredAt >= _context.Options.RetiredAge || _old.Count > MaxManifests || CountRetired() > budget))
+                && (now - oldest.Value.RetiredAt >= _context.Options.RetiredAge || TooManyManifests() || CountRetired() > budget))
             {
                 if (!TryDelete(oldest.Value.File.Path)) break;
                 _old.RemoveFirst();
+                _keptNames -= oldest.Value.Document.Segments.Count;
                 Name(oldest.Value.Document, -1);
                 dropped = true;
             }
 
             if (dropped && !TrySync(_manifestDirectory)) return; // what a manifest names goes only after the manifest is surely gone
-            DropSegments();
+            DropSegments(now);
             DropLogs();
             Volatile.Write(ref _retiredBytes, CountRetired());
         }
@@ -186,17 +197,30 @@ internal sealed class RetiredFiles
 
     private WorkScheduler.HeldGate Hold() => _context.Options.Scheduler.Hold(_gate);
 
-    private void DropSegments()
+    private void Keep(Old old)
+    {
+        _old.AddLast(old);
+        _keptNames += old.Document.Segments.Count;
+    }
+
+    private bool TooManyManifests() => _old.Count > MaxManifests || (_old.Count > MinManifests && _keptNames > MaxKeptNames);
+
+    private void DropSegments(DateTimeOffset now)
     {
         List<SegmentId>? gone = null;
         foreach (var id in _onDisk.Keys)
         {
             if (_named.ContainsKey(id) || _announced.ContainsKey(id) || _context.Segments.IsOpen(id)) continue;
+            if (_orphans.TryGetValue(id, out var since) && now - since < _context.Options.RetiredAge) continue;
             if (TryDelete(_context.Segments.PathOf(id))) (gone ??= []).Add(id);
         }
 
         if (gone is null) return;
-        foreach (var id in gone) _onDisk.Remove(id);
+        foreach (var id in gone)
+        {
+            _onDisk.Remove(id);
+            _orphans.Remove(id);
+        }
     }
 
     private void DropLogs()

@@ -53,7 +53,7 @@ internal sealed class LiveSet : IDisposable
         _view = NewView(memtables, OpenLevels(manifest), manifest.Checkpoint);
     }
 
-    /// <summary>Called after a manifest took effect: the old one, the new one and its file.</summary>
+    /// <summary>Called after a manifest took effect, one change after the other: the old one, the new one and its file.</summary>
     public event Action<ManifestDocument, ManifestDocument, ManifestFile>? ManifestChanged;
 
     public ManifestDocument Manifest
@@ -205,9 +205,11 @@ internal sealed class LiveSet : IDisposable
 
                 SwapOpened(memtables, levels, checkpoint);
             }
+
+            // Told under the gate: two changes told in the wrong order would have the older manifest kept for the live one.
+            ManifestChanged?.Invoke(before, after, file);
         }
 
-        ManifestChanged?.Invoke(before, after, file);
         return after;
     }
 

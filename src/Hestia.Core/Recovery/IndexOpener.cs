@@ -307,7 +307,7 @@ internal static class IndexOpener
             }
 
             orphans++;
-            retired.AddSegmentFile(id, entry.Length);
+            retired.AddSegmentFile(id, entry.Length, new DateTimeOffset(entry.LastWriteTimeUtc, TimeSpan.Zero));
         }
 
         if (orphans > 0)
@@ -356,7 +356,7 @@ internal static class IndexOpener
         {
             foreach (var entry in context.Files.List(directory))
             {
-                if (entry.IsDirectory || !entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal)) continue;
+                if (entry.IsDirectory || !FileNames.IsTemporary(entry.Name)) continue;
                 context.Files.DeleteFile(Path.Combine(directory, entry.Name));
                 removed++;
             }

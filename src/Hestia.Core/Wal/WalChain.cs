@@ -31,6 +31,7 @@ internal sealed class WalChain
         for (var i = 0; i < _all.Count; i++)
         {
             if (i < _firstNeeded) JudgeUnneeded(_all[i]);
+            else if (IsOfEarlierTimeline(_all[i])) JudgeEarlierTimeline(_all[i]);
             else if (Belongs(_all[i], needed: true)) _files.Add(_all[i]);
         }
 
@@ -135,6 +136,33 @@ internal sealed class WalChain
         }
 
         return true;
+    }
+
+    /// <summary>
+    /// Whether the file is of a timeline that has ended and holds nothing above the checkpoint. A timeline begins with everything flushed, so
+    /// the log of the one before is not needed; it may still be there for the archive or the grace period.
+    /// </summary>
+    private bool IsOfEarlierTimeline(WalFileFacts file)
+    {
+        if (_options.Checkpoint is not { } checkpoint || _options.TimelineId is not { } timeline) return false;
+        if (file.Header is not { } header || !file.Scanned) return false;
+        if (header.TimelineId == timeline || header.IndexId != _options.IndexId || header.FirstLsn != file.NameLsn) return false;
+        return header.FirstLsn <= checkpoint
+            ? file.Runs.TrueForAll(run => run.Records == 0 || run.LastLsn <= checkpoint.Value)
+            : !file.SawRecord && file.Runs.TrueForAll(static run => run.Break is null);
+    }
+
+    private void JudgeEarlierTimeline(WalFileFacts file)
+    {
+        if (file.NameLsn <= Checkpoint)
+        {
+            JudgeUnneeded(file);
+            return;
+        }
+
+        // It was ready for the next write when the timeline began, and would be in the way of the file that takes it now.
+        AddTorn(file, WalFormat.FileHeaderBytes, "The file was ready for a write of a timeline that has ended. It took none and is set aside.");
+        _judged[file] = Describe(file, needed: true) with { Action = WalFileAction.Remove, CutOffset = 0, IsEmpty = true };
     }
 
     /// <summary>Every LSN behind the checkpoint must be in the log, so its first file begins at or below it.</summary>

@@ -8,7 +8,7 @@ namespace Hestia.Core.Wal;
 /// </summary>
 public static class WalInspector
 {
-    private const int Attempts = 3;
+    private const int Attempts = 5;
 
     /// <summary>
     /// Checks every checksum, the order of LSNs and the chain of files; of an index, also whose files they are and that they begin and end
@@ -30,12 +30,17 @@ public static class WalInspector
 
     internal static WalReport Check(FileSystem files, string path, CancellationToken cancellationToken = default)
     {
+        Finding? before = null;
         for (var attempt = 1; ; attempt++)
         {
             var around = WalSurroundings.Of(files, path);
             var report = Check(files, path, around.Options, cancellationToken);
-            // The owner may have written a manifest meanwhile, and then pruned logs that the one before would have needed.
-            if (report.Healthy || attempt == Attempts || !around.IsOutdated(files)) return report;
+            if (report.Healthy || attempt == Attempts) return report;
+            // The owner may have written a manifest meanwhile, and then pruned logs that the one before would have needed; and a file that is
+            // appended to while it is read can show a hole that is none. Damage is where it was when it is looked at again.
+            var error = report.Findings.First(static f => f.Severity == FindingSeverity.Error);
+            if (error == before && !around.IsOutdated(files)) return report;
+            before = error;
         }
     }
 

@@ -29,7 +29,7 @@ internal static class WalScan
                         var path = Path.Combine(walDirectory, entry.Name);
                         found.Add(new WalFileFacts { Path = path, Name = entry.Name, NameLsn = firstLsn });
                     }
-                    else if (!entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal))
+                    else if (!FileNames.IsTemporary(entry.Name))
                     {
                         findings.Add(new Finding(
                             FindingSeverity.Information,

@@ -105,7 +105,7 @@ public sealed class IndexCheckTests : IndexTestBase
         File.WriteAllText(Path.Combine(IndexPath, "note.txt"), "x");
         File.WriteAllText(Path.Combine(IndexPath, "segments", "note.txt"), "x");
         File.WriteAllText(Path.Combine(IndexPath, "wal", "note.txt"), "x");
-        File.WriteAllText(Path.Combine(IndexPath, "segments", "half.tmp"), "x");
+        File.WriteAllText(Path.Combine(IndexPath, "segments", "0123456789abcdef0123456789abcdef.tmp"), "x");
         File.WriteAllText(Path.Combine(IndexPath, "segments", new string('a', 64) + ".seg"), "x");
         var report = IndexChecker.Check(IndexPath);
         Assert.True(report.Healthy, string.Join('\n', report.Findings));

@@ -375,7 +375,7 @@ public sealed class WalScanTests
     public void Files_that_are_no_log_are_left_alone()
     {
         var log = ThreeFiles();
-        log.Files[Path.Combine(WalTestLog.Wal, "abc.tmp")] = [1];
+        log.Files[Path.Combine(WalTestLog.Wal, "0123456789abcdef0123456789abcdef.tmp")] = [1];
         Assert.Empty(log.Scan().Findings);
         log.Files[Path.Combine(WalTestLog.Wal, "notes.txt")] = [1];
         Assert.Equal(FindingSeverity.Information, Assert.Single(log.Scan().Findings).Severity);

@@ -195,6 +195,37 @@ public sealed class ArchiveTests : IDisposable
     }
 
     [Fact]
+    public void A_copy_that_is_only_read_opens_again_and_again_and_is_healthy()
+    {
+        using (var index = Create())
+        {
+            _repository.Backup(index);
+            _repository.Archive(index);
+            Put(index, 0, 20);
+            index.Close();
+        }
+
+        var copy = _fixture.Folder["copy"];
+        CopyFolder(_fixture.IndexPath, copy);
+        Guid? branch = null;
+        for (var round = 0; round < 3; round++)
+        {
+            using var index = HestiaIndex.Open(copy, s_options);
+            Assert.Equal(branch ??= index.Timeline.Id, index.Timeline.Id);
+            Assert.True(index.Check().Healthy, string.Join('\n', index.Check().Findings));
+            Assert.NotEmpty(Directory.GetFiles(Path.Combine(copy, "wal"), "*.wal")); // the archive still waits for the old timeline's
+            index.Close();
+            Assert.True(IndexChecker.Check(copy).Healthy);
+        }
+
+        using var written = HestiaIndex.Open(copy, s_options);
+        Put(written, 20, 23);
+        Assert.Equal(new Lsn(23), _repository.Archive(written).ArchivedLsn);
+        written.Close();
+        Assert.Equal(Enumerable.Range(0, 23).Select(IndexFixture.Key), IndexFixture.Read(copy).Keys);
+    }
+
+    [Fact]
     public void An_index_put_back_by_other_means_diverges_until_it_begins_a_timeline()
     {
         var saved = _fixture.Folder["saved"];
