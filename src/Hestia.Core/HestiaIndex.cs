@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Hestia.Core.Compaction;
+using Hestia.Core.Control;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Memtable;
@@ -19,7 +20,7 @@ namespace Hestia.Core;
 /// recovered by closing and opening it.
 /// </para>
 /// </summary>
-public sealed partial class HestiaIndex : IDisposable
+public sealed partial class HestiaIndex : IMaintainedIndex, IDisposable
 {
     private readonly IndexContext _context;
     private readonly FileLock? _lock;
@@ -33,6 +34,7 @@ public sealed partial class HestiaIndex : IDisposable
     private readonly IDisposable? _pruneTimer;
     private readonly Lsn _openedAt;
     private readonly ManualResetEventSlim _closed = new(false);
+    private ControlServer? _control;
     private int _snapshots;
     private int _pins;
 
@@ -89,7 +91,7 @@ public sealed partial class HestiaIndex : IDisposable
     public bool IsReadOnly => _context.Options.ReadOnly;
 
     /// <summary>What opening found and did.</summary>
-    public RecoveryReport Recovery { get; }
+    public RecoveryReport Recovery { get; private set; }
 
     /// <summary>The last write that readers see. After a failure, the last one known to be durable.</summary>
     public Lsn LastLsn => ReadLimit();
@@ -125,6 +127,7 @@ public sealed partial class HestiaIndex : IDisposable
         try
         {
             index.LeaveOriginal();
+            index.Serve();
             return index;
         }
         catch (Exception e)
