@@ -228,12 +228,16 @@ public sealed partial class HestiaIndex : IMaintainedIndex, IDisposable
 
     /// <summary>Files of the current manifest that stay until the pin is disposed. Flush first to have everything in them.</summary>
     /// <exception cref="HestiaException">IndexClosed.</exception>
-    public IndexPin Pin()
+    public IndexPin Pin(CancellationToken cancellationToken = default)
     {
         _context.Health.RequireReadable();
         var (view, manifest, bytes) = _live.AcquirePinned();
         Interlocked.Increment(ref _pins);
-        return new IndexPin(view, manifest, bytes, _context, () => Interlocked.Decrement(ref _pins));
+        return new IndexPin(manifest, bytes, _context.SettingsBytes, _context.Segments.PathOf, () =>
+        {
+            view.Release();
+            Interlocked.Decrement(ref _pins);
+        });
     }
 
     private static string FullPath(string path)

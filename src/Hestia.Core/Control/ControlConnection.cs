@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace Hestia.Core.Control;
 
 /// <summary>One request of a client, from its first byte to the end of the connection.</summary>
-internal sealed class ControlConnection(HestiaIndex index, Stream stream, SemaphoreSlim longRoom, CancellationToken closing)
+internal sealed class ControlConnection(
+    HestiaIndex index, ControlLeases leases, Stream stream, SemaphoreSlim longRoom, CancellationToken closing)
 {
     private readonly NewestProgress _progress = new();
 
@@ -100,7 +101,7 @@ internal sealed class ControlConnection(HestiaIndex index, Stream stream, Semaph
     {
         using var cancel = CancellationTokenSource.CreateLinkedTokenSource(closing);
         using var done = new CancellationTokenSource();
-        var call = new ControlCall(index, _progress, cancel.Token);
+        var call = new ControlCall(index, leases, _progress, cancel.Token);
         var work = operation.IsLong
             ? Task.Factory.StartNew(() => operation.Run(call, request.Arguments), CancellationToken.None,
                 TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach, TaskScheduler.Default)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Hestia.Core.Control.Operations;
 
 namespace Hestia.Core.Control;
 
@@ -21,6 +22,10 @@ namespace Hestia.Core.Control;
 [JsonSerializable(typeof(CompactionResult))]
 [JsonSerializable(typeof(Consistency.CheckOptions))]
 [JsonSerializable(typeof(Consistency.CheckReport))]
+[JsonSerializable(typeof(LeaseArguments))]
+[JsonSerializable(typeof(LeaseName))]
+[JsonSerializable(typeof(PinAnswer))]
+[JsonSerializable(typeof(Done))]
 internal sealed partial class ControlJson : JsonSerializerContext;
 
 /// <summary>An LSN is its number.</summary>

@@ -40,9 +40,13 @@ internal abstract class ControlOperation<TArguments, TResult>(
 }
 
 /// <summary>One request being worked on.</summary>
-internal sealed class ControlCall(HestiaIndex index, IProgress<WorkProgress> progress, CancellationToken cancellationToken)
+internal sealed class ControlCall(
+    HestiaIndex index, ControlLeases leases, IProgress<WorkProgress> progress, CancellationToken cancellationToken)
 {
     public HestiaIndex Index => index;
+
+    /// <summary>What is held for clients between their requests.</summary>
+    public ControlLeases Leases => leases;
 
     /// <summary>Only the newest report reaches the client.</summary>
     public IProgress<WorkProgress> Progress => progress;

@@ -9,8 +9,11 @@ internal static class ControlOperations
     public static readonly FlushOperation Flush = new();
     public static readonly CompactOperation Compact = new();
     public static readonly CheckOperation Check = new();
+    public static readonly PinOperation Pin = new();
+    public static readonly RenewOperation Renew = new();
+    public static readonly ReleaseOperation Release = new();
 
-    private static readonly Dictionary<string, ControlOperation> s_byName = ByName(Status, Flush, Compact, Check);
+    private static readonly Dictionary<string, ControlOperation> s_byName = ByName(Status, Flush, Compact, Check, Pin, Renew, Release);
 
     public static ControlOperation? Find(string name) => s_byName.GetValueOrDefault(name);
 

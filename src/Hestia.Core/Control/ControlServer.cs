@@ -14,6 +14,7 @@ internal sealed class ControlServer : IDisposable
 
     private readonly HestiaIndex _index;
     private readonly LocalListener _listener;
+    private readonly ControlLeases _leases;
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _room = new(ControlTiming.MaxConnections);
     private readonly SemaphoreSlim _longRoom = new(ControlTiming.MaxLongOperations);
@@ -23,6 +24,7 @@ internal sealed class ControlServer : IDisposable
     {
         _index = index;
         _listener = listener;
+        _leases = new ControlLeases(index.Path);
     }
 
     /// <summary>What other processes need to find it.</summary>
@@ -45,6 +47,7 @@ internal sealed class ControlServer : IDisposable
         if (_stop.IsCancellationRequested) return;
         _stop.Cancel();
         _listener.Dispose();
+        _leases.Dispose();
         if (!_accepting.Task.Wait(Patience)) return;
         // Each that is being served holds one place.
         for (var i = 0; i < ControlTiming.MaxConnections; i++)
@@ -93,7 +96,7 @@ internal sealed class ControlServer : IDisposable
         try
         {
             await using (stream.ConfigureAwait(false))
-                await new ControlConnection(_index, stream, _longRoom, _stop.Token).RunAsync().ConfigureAwait(false);
+                await new ControlConnection(_index, _leases, stream, _longRoom, _stop.Token).RunAsync().ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException or InvalidDataException)
         {

@@ -1,4 +1,5 @@
 using Hestia.Core.Consistency;
+using Hestia.Core.Manifest;
 
 namespace Hestia.Core.Control;
 
@@ -29,4 +30,7 @@ public interface IMaintainedIndex
 
     /// <inheritdoc cref="HestiaIndex.Check"/>
     CheckReport Check(CheckOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default);
+
+    /// <inheritdoc cref="HestiaIndex.Pin"/>
+    IndexPin Pin(CancellationToken cancellationToken = default);
 }

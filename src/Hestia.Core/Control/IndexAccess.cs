@@ -54,13 +54,15 @@ public sealed class IndexAccess : IDisposable
         var began = Stopwatch.GetTimestamp();
         while (true)
         {
-            if (RemoteIndex.Find(path, cancellationToken) is { } remote) return new IndexAccess(remote, IndexVia.Endpoint, null);
+            // On a disk that only this process knows there is nobody else.
+            var shared = options?.FileSystem.HasEndpoints ?? true;
+            if (shared && RemoteIndex.Find(path, cancellationToken) is { } remote) return new IndexAccess(remote, IndexVia.Endpoint, null);
             try
             {
                 var index = HestiaIndex.Open(path, options, cancellationToken);
                 return new IndexAccess(index, IndexVia.Opened, index);
             }
-            catch (HestiaException e) when (e.Code == HestiaErrorCode.IndexInUse && Stopwatch.GetElapsedTime(began) < Patience)
+            catch (HestiaException e) when (shared && e.Code == HestiaErrorCode.IndexInUse && Stopwatch.GetElapsedTime(began) < Patience)
             {
                 if (cancellationToken.WaitHandle.WaitOne(Step)) throw new OperationCanceledException(cancellationToken);
             }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Hestia.Core.Consistency;
+using Hestia.Core.Control.Operations;
 using Hestia.Core.IO;
 using Hestia.Core.Locking;
 using Hestia.Core.Manifest;
@@ -104,6 +105,37 @@ public sealed class RemoteIndex : IMaintainedIndex
     public CheckReport Check(
         CheckOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default) =>
         Call(ControlOperations.Check, options ?? new CheckOptions(), progress, cancellationToken);
+
+    /// <summary>
+    /// Files of the current manifest that stay until the pin is disposed, or this process ends and its last renewal is a minute ago. Flush first to
+    /// have everything in them.
+    /// </summary>
+    /// <exception cref="HestiaException">IndexClosed, OwnerLost, TimedOut, AccessDenied, ControlUnsupported.</exception>
+    public IndexPin Pin(CancellationToken cancellationToken = default)
+    {
+        using var data = new MemoryStream();
+        var answer = Call(ControlOperations.Pin, new LeaseArguments(RemoteLease.Seconds), null, cancellationToken, data);
+        var lease = new RemoteLease(this, answer.Lease);
+        try
+        {
+            if (data.Length != answer.ManifestBytes + (long)answer.SettingsBytes) throw new InvalidDataException("its length is another than it says.");
+            var bytes = data.ToArray();
+            return new IndexPin(
+                ManifestDocument.Parse(bytes.AsSpan(0, answer.ManifestBytes)),
+                bytes.AsMemory(0, answer.ManifestBytes),
+                bytes.AsMemory(answer.ManifestBytes),
+                id => System.IO.Path.Combine(Path, FileNames.Segments, id + FileNames.SegmentExtension),
+                lease.Dispose,
+                () => lease.Lost);
+        }
+        catch (InvalidDataException e)
+        {
+            lease.Dispose();
+            throw new HestiaException(
+                HestiaErrorCode.ControlUnsupported, $"The manifest that the owner of '{Path}', {Owner}, sends is not understood: {e.Message}", Path,
+                "Use the same version of Hestia in both processes.", e);
+        }
+    }
 
     internal TResult Call<TArguments, TResult>(
         ControlOperation<TArguments, TResult> operation,
