@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Hestia.Core.Compaction;
 using Hestia.Core.Control;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Memtable;
@@ -63,6 +64,7 @@ public sealed partial class HestiaIndex : IMaintainedIndex, IDisposable
         }
 
         _context.Health.Opened();
+        HestiaMeter.Add(this);
         _compactor?.Signal();
     }
 
@@ -167,6 +169,7 @@ public sealed partial class HestiaIndex : IMaintainedIndex, IDisposable
     public byte[]? Get(ReadOnlySpan<byte> key, out Lsn lsn)
     {
         _context.Health.RequireReadable();
+        _context.Counters.Reads.Increment();
         var view = _live.Acquire();
         try
         {
@@ -186,6 +189,7 @@ public sealed partial class HestiaIndex : IMaintainedIndex, IDisposable
     public GetStatus TryGet(ReadOnlySpan<byte> key, Span<byte> destination, out int valueLength, out Lsn lsn)
     {
         _context.Health.RequireReadable();
+        _context.Counters.Reads.Increment();
         var view = _live.Acquire();
         try
         {
@@ -214,6 +218,7 @@ public sealed partial class HestiaIndex : IMaintainedIndex, IDisposable
 
         var (view, lsn) = _live.AcquireSnapshot();
         var limit = ReadLimit();
+        _context.Counters.Snapshots.Increment();
         Interlocked.Increment(ref _snapshots);
         return new IndexSnapshot(view, lsn < limit ? lsn : limit, () => Interlocked.Decrement(ref _snapshots));
     }
