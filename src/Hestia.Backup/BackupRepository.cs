@@ -287,7 +287,7 @@ public sealed partial class BackupRepository : IDisposable
     /// Ships the log of an open index into the archive: what is durable and not there yet. The first time it also makes the index keep its log
     /// until it is shipped. Meant to run every minute; with nothing new it does not even look at the repository.
     /// </summary>
-    /// <param name="index">An open index.</param>
+    /// <param name="index">An open index, of this process or of another.</param>
     /// <param name="options">How; null for the defaults.</param>
     /// <param name="progress">Reports the bytes sent.</param>
     /// <param name="cancellationToken">Cancels; the next shipment goes on from there.</param>
@@ -296,17 +296,17 @@ public sealed partial class BackupRepository : IDisposable
     /// InvalidOption, IoError, AccessDenied.
     /// </exception>
     public ArchiveResult Archive(
-        HestiaIndex index,
+        IMaintainedIndex index,
         ArchiveOptions? options = null,
         IProgress<WorkProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(index);
-        return new ArchiveJob(_context, options ?? new ArchiveOptions(), progress, cancellationToken).Run(index);
+        return Archive(index, index is RemoteIndex ? IndexVia.Endpoint : IndexVia.Session, options, progress, cancellationToken);
     }
 
-    /// <summary>Ships the log of a closed index, which is opened for that time.</summary>
+    /// <summary>Ships the log of the index in a folder: through the process that has it open, or, if it is closed, opened for that time.</summary>
     /// <param name="indexPath">Folder of the index.</param>
     /// <param name="options">How; null for the defaults.</param>
     /// <param name="progress">Reports the bytes sent.</param>
@@ -320,13 +320,7 @@ public sealed partial class BackupRepository : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentException.ThrowIfNullOrEmpty(indexPath);
-        return WithIndex(
-            indexPath,
-            (index, _) => Archive(
-                index as HestiaIndex ?? throw new HestiaException(
-                    HestiaErrorCode.IndexInUse, $"The index '{index.Path}' is in use by another process.", index.Path, "Ship its log there."),
-                options, progress, cancellationToken),
-            cancellationToken);
+        return WithIndex(indexPath, (index, via) => Archive(index, via, options, progress, cancellationToken), cancellationToken);
     }
 
     /// <summary>The state of the log archive, one entry per timeline.</summary>
@@ -351,6 +345,10 @@ public sealed partial class BackupRepository : IDisposable
     private BackupResult Backup(
         IMaintainedIndex index, IndexVia via, BackupOptions? options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken) =>
         new BackupJob(_context, options ?? new BackupOptions(), progress, cancellationToken).Run(index, via);
+
+    private ArchiveResult Archive(
+        IMaintainedIndex index, IndexVia via, ArchiveOptions? options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken) =>
+        new ArchiveJob(_context, options ?? new ArchiveOptions(), progress, cancellationToken).Run(index, via);
 
     /// <summary>Works on the index in a folder through its owner, or opens it for that time, which causes no more than its own flush.</summary>
     private T WithIndex<T>(string indexPath, Func<IMaintainedIndex, IndexVia, T> work, CancellationToken cancellationToken)

@@ -26,6 +26,12 @@ namespace Hestia.Core.Control;
 [JsonSerializable(typeof(LeaseName))]
 [JsonSerializable(typeof(PinAnswer))]
 [JsonSerializable(typeof(Done))]
+[JsonSerializable(typeof(ArchiveBeginArguments))]
+[JsonSerializable(typeof(ArchiveFacts))]
+[JsonSerializable(typeof(ArchiveSaveArguments))]
+[JsonSerializable(typeof(ArchiveTimelineArguments))]
+[JsonSerializable(typeof(ArchiveLogAnswer))]
+[JsonSerializable(typeof(WireLog[]))]
 internal sealed partial class ControlJson : JsonSerializerContext;
 
 /// <summary>An LSN is its number.</summary>
