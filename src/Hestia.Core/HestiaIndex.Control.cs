@@ -1,3 +1,4 @@
+using Hestia.Core.Archiving;
 using Hestia.Core.Control;
 using Hestia.Core.IO;
 using Hestia.Core.Locking;
@@ -8,6 +9,7 @@ namespace Hestia.Core;
 public sealed partial class HestiaIndex
 {
     private DateTimeOffset _openedTime;
+    private LastBackup? _lastBackup;
 
     /// <summary>Where other processes reach this index, as <c>.lock</c> names it; null if they cannot.</summary>
     public string? ControlEndpoint => _control?.Name;
@@ -25,12 +27,29 @@ public sealed partial class HestiaIndex
         ReadOnly = IsReadOnly,
         Owner = LockOwner.Current(_context.Files.Clock) with { Since = _openedTime, Endpoint = ControlEndpoint },
         Statistics = GetStatistics(),
+        LastBackup = Volatile.Read(ref _lastBackup),
     };
+
+    /// <summary>Remembers the last backup. It is worth no failure: the backup is complete either way.</summary>
+    internal void NoteBackup(LastBackup backup)
+    {
+        if (IsReadOnly) return;
+        Volatile.Write(ref _lastBackup, backup);
+        try
+        {
+            backup.Write(_context.Files, Path, Id);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // known until the index is closed
+        }
+    }
 
     /// <summary>Serves the control endpoint. An index that cannot have one opens all the same, and says so.</summary>
     private void Serve()
     {
         _openedTime = _context.Files.Clock.GetUtcNow();
+        _lastBackup = LastBackup.Read(_context.Files, Path, Id);
         if (_lock is null || IsReadOnly || !_context.Options.ControlEndpoint || !_context.Files.HasEndpoints) return;
         string endpoint;
         try

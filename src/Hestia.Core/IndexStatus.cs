@@ -1,3 +1,4 @@
+using Hestia.Core.Archiving;
 using Hestia.Core.Locking;
 
 namespace Hestia.Core;
@@ -31,4 +32,7 @@ public sealed record IndexStatus
 
     /// <summary>Its numbers.</summary>
     public required IndexStatistics Statistics { get; init; }
+
+    /// <summary>The last backup made of it, or null if none is known.</summary>
+    public LastBackup? LastBackup { get; init; }
 }

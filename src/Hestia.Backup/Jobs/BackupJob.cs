@@ -5,6 +5,7 @@ using Hestia.Backup.Pruning;
 using Hestia.Backup.Retention;
 using Hestia.Backup.Stores;
 using Hestia.Core;
+using Hestia.Core.Archiving;
 using Hestia.Core.Control;
 using Hestia.Core.Manifest;
 using Hestia.Core.Segments;
@@ -49,7 +50,10 @@ internal sealed class BackupJob(
         var source = new BackupSource(index.Name, index.Id, index.Path, pin.Segments, pin.ManifestBytes, pin.SettingsBytes);
         try
         {
-            return Run(source, marker, started, begun) with { Via = via, Flushed = flush is not null, SegmentsFlushed = flush?.SegmentsWritten ?? 0 };
+            var result = Run(source, marker, started, begun) with { Via = via, Flushed = flush is not null, SegmentsFlushed = flush?.SegmentsWritten ?? 0 };
+            Note(index, new LastBackup(
+                result.BackupId, repository.Location, repository.Descriptor.Id, result.Lsn, repository.Clock.GetUtcNow()));
+            return result;
         }
         catch (HestiaException e) when (e.Code == HestiaErrorCode.SourceDamaged && pin.Lost is { } lost)
         {
@@ -60,6 +64,12 @@ internal sealed class BackupJob(
                 "Start the backup again: what was sent is not sent again.",
                 e);
         }
+    }
+
+    private static void Note(IMaintainedIndex index, LastBackup backup)
+    {
+        if (index is RemoteIndex remote) remote.NoteBackup(backup);
+        else ((HestiaIndex)index).NoteBackup(backup);
     }
 
     /// <summary>Backs up what is pinned, under a marker that stands already.</summary>

@@ -26,6 +26,7 @@ namespace Hestia.Core.Control;
 [JsonSerializable(typeof(LeaseName))]
 [JsonSerializable(typeof(PinAnswer))]
 [JsonSerializable(typeof(Done))]
+[JsonSerializable(typeof(Archiving.LastBackup))]
 [JsonSerializable(typeof(ArchiveBeginArguments))]
 [JsonSerializable(typeof(ArchiveFacts))]
 [JsonSerializable(typeof(ArchiveSaveArguments))]

@@ -12,13 +12,14 @@ internal static class ControlOperations
     public static readonly PinOperation Pin = new();
     public static readonly RenewOperation Renew = new();
     public static readonly ReleaseOperation Release = new();
+    public static readonly BackupDoneOperation BackupDone = new();
     public static readonly ArchiveBeginOperation ArchiveBegin = new();
     public static readonly ArchiveLogOperation ArchiveLog = new();
     public static readonly ArchiveSaveOperation ArchiveSave = new();
     public static readonly ArchiveTimelineOperation ArchiveTimeline = new();
 
     private static readonly Dictionary<string, ControlOperation> s_byName = ByName(
-        Status, Flush, Compact, Check, Pin, Renew, Release, ArchiveBegin, ArchiveLog, ArchiveSave, ArchiveTimeline);
+        Status, Flush, Compact, Check, Pin, Renew, Release, BackupDone, ArchiveBegin, ArchiveLog, ArchiveSave, ArchiveTimeline);
 
     public static ControlOperation? Find(string name) => s_byName.GetValueOrDefault(name);
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Hestia.Core.Archiving;
 using Hestia.Core.Consistency;
 using Hestia.Core.Control.Operations;
 using Hestia.Core.IO;
@@ -18,6 +19,9 @@ public sealed class RemoteIndex : IMaintainedIndex
 
     /// <summary>An owner that holds the lock and is not at its endpoint is about to come or to go; so much is given to that.</summary>
     private static readonly TimeSpan Unreachable = TimeSpan.FromSeconds(2);
+
+    /// <summary>The body of <c>.lock</c> is written a moment after the lock is taken, so at first it may be that of an owner before.</summary>
+    private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(250);
 
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(25);
 
@@ -64,25 +68,21 @@ public sealed class RemoteIndex : IMaintainedIndex
             var id = IndexSettingsFile.Read(files, path).Id;
             var owner = LockOwner.Read(files, path);
             var waited = Stopwatch.GetElapsedTime(began);
-            HestiaException failure;
             if (owner?.Endpoint is null or LockOwner.EndpointOff or LockOwner.EndpointFailed || (OperatingSystem.IsWindows() && !IsHere(owner)))
             {
-                failure = InUse(path, owner, null);
-                // The body of .lock is written a moment after the lock is taken, so it may be the one of an owner before.
-                if (waited > Unreachable) throw failure;
+                if (waited > Settling) throw InUse(path, owner, null);
             }
             else if (owner.Endpoint == LockOwner.EndpointOpening)
             {
-                failure = InUse(path, owner, null);
-                if (waited > Transition) throw failure;
+                if (waited > Transition) throw InUse(path, owner, null);
             }
-            else if (TryReach(path, id, owner, out failure!, cancellationToken) is { } reached)
+            else if (TryReach(path, id, owner, out var failure, cancellationToken) is { } reached)
             {
                 return reached;
             }
-            else if (waited > (failure.Code == HestiaErrorCode.IndexClosed ? Transition : Unreachable))
+            else if (waited > (failure!.Code == HestiaErrorCode.IndexClosed ? Transition : Unreachable))
             {
-                throw failure;
+                throw failure!;
             }
 
             if (cancellationToken.WaitHandle.WaitOne(Step)) throw new OperationCanceledException(cancellationToken);
@@ -134,6 +134,19 @@ public sealed class RemoteIndex : IMaintainedIndex
             throw new HestiaException(
                 HestiaErrorCode.ControlUnsupported, $"The manifest that the owner of '{Path}', {Owner}, sends is not understood: {e.Message}", Path,
                 "Use the same version of Hestia in both processes.", e);
+        }
+    }
+
+    /// <summary>Tells the owner of a backup that is complete. It is worth no failure.</summary>
+    internal void NoteBackup(LastBackup backup)
+    {
+        try
+        {
+            Call(ControlOperations.BackupDone, backup, null, CancellationToken.None);
+        }
+        catch (HestiaException)
+        {
+            // The owner has gone meanwhile, or is of another version.
         }
     }
 

@@ -12,6 +12,7 @@ internal static class FileNames
 
     public const string Settings = "index.json";
     public const string Archive = "archive.json";
+    public const string LastBackup = "backup.json";
     public const string Manifests = "manifest";
     public const string Segments = "segments";
     public const string Wal = "wal";

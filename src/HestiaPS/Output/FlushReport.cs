@@ -38,6 +38,6 @@ public sealed class FlushReport
     /// <summary>How long it took.</summary>
     public TimeSpan Duration { get; }
 
-    /// <summary>Whether it was a session of this process, was opened for the work, or its owner did it.</summary>
+    /// <summary>Whether the index was a session of this process, was opened for the work, or another process has it open.</summary>
     public IndexVia Via { get; }
 }
