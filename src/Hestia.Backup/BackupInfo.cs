@@ -62,6 +62,12 @@ public sealed record BackupInfo
     /// <summary>When its manifest was stored, UTC, by the clock of the store; null where it was not listed.</summary>
     public DateTimeOffset? StoredAt { get; init; }
 
+    /// <summary>
+    /// When it was made, UTC, by its own word or by the time its manifest was stored, whichever is earlier: a copy made today of an old one is old,
+    /// and one made while the clock of its source was ahead is not newer than all that follow it.
+    /// </summary>
+    public DateTimeOffset MadeAt => StoredAt is { } stored && stored < Completed ? stored : Completed;
+
     /// <summary>Settings of the index.</summary>
     public required IndexSettings Settings { get; init; }
 }

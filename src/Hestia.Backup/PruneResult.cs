@@ -22,9 +22,10 @@ public sealed record PruneOptions
 /// <param name="ObjectsToRemove">Objects that no backup names.</param>
 /// <param name="BytesToRemove">Their bytes.</param>
 /// <param name="ObjectsYoung">Objects that no backup names and that are too young.</param>
+/// <param name="ArchivePiecesToRemove">Pieces and notes of archived log that no backup leads to.</param>
 /// <param name="Running">Backups that are marked as running and would be waited for, or null.</param>
 public sealed record PrunePlan(
-    long Objects, long Bytes, long ObjectsToRemove, long BytesToRemove, long ObjectsYoung, string? Running);
+    long Objects, long Bytes, long ObjectsToRemove, long BytesToRemove, long ObjectsYoung, int ArchivePiecesToRemove, string? Running);
 
 /// <summary>What a prune did.</summary>
 public sealed record PruneResult

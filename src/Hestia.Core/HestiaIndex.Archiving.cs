@@ -59,7 +59,7 @@ public sealed partial class HestiaIndex
                 var last = _live.Visible;
                 _room!.Rotate(pipeline.LastCommitTime);
                 _flusher!.WaitFor(last, cancellationToken);
-                var timeline = detached ? Timeline.First() with { BranchLsn = last } : Timeline.Branch(last);
+                var timeline = detached ? Timeline.First() with { BranchLsn = last } : Successor(last);
                 _live.Commit(new ManifestEdit { Timeline = timeline });
                 _log!.BeginTimeline(timeline.Id);
             });
@@ -83,10 +83,23 @@ public sealed partial class HestiaIndex
         var ahead = false;
         foreach (var target in state.Targets) ahead |= target.Shipped > last;
         if (!ahead && !Archive.IsCopy) return;
+        var left = Timeline;
         BeginTimeline(detached: false);
         var targets = new List<ArchiveTarget>();
         foreach (var target in state.Targets)
             targets.Add(target.Shipped > last ? new ArchiveTarget(target.RepositoryId, Timeline.Id, last, LastCommitTime, null) : target);
-        Archive.Save(state with { Host = Environment.MachineName, IndexPath = Path, Targets = targets });
+        Archive.Save(state.Leaving(left) with { Host = Environment.MachineName, IndexPath = Path, Targets = targets });
+    }
+
+    /// <summary>
+    /// The timeline that follows the one of now. Where that one took no write and no backup, the next takes its place: nothing in any archive will
+    /// ever tell where it came from, and a way through it would lead nowhere.
+    /// </summary>
+    private Timeline Successor(Lsn last)
+    {
+        var now = Timeline;
+        var backedUp = LastBackup.Read(_context.Files, Path, Id) is { } backup && backup.Lsn >= last;
+        var unused = now.Parent is not null && now.BranchLsn == last && !backedUp;
+        return unused ? now with { Id = Guid.NewGuid() } : now.Branch(last);
     }
 }

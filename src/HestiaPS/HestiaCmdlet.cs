@@ -51,6 +51,8 @@ public abstract class HestiaCmdlet : PSCmdlet, IDisposable
             _stop.Cancel();
             ((IAsyncResult)task).AsyncWaitHandle.WaitOne();
             _ = task.Exception;
+            // Nobody will get what it made: an index that was opened, say.
+            if (task.IsCompletedSuccessfully) (task.Result as IDisposable)?.Dispose();
             throw;
         }
 

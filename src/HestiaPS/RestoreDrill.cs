@@ -18,9 +18,10 @@ internal sealed class RestoreDrill(BackupRepository repository, Func<string> scr
     public void Run(BackupTestResult result, Runner run, Func<IndexSession, string?> validate)
     {
         var folder = "";
+        var scratch = "";
         try
         {
-            var scratch = scratchPath();
+            scratch = scratchPath();
             if (!Directory.Exists(scratch))
                 throw new HestiaException(HestiaErrorCode.PathNotFound, $"There is no folder '{scratch}'.", scratch);
             folder = Path.Combine(scratch, FolderPrefix + Guid.NewGuid().ToString("n")[..12]);
@@ -34,6 +35,8 @@ internal sealed class RestoreDrill(BackupRepository repository, Func<string> scr
                 Code: HestiaErrorCode.DiskFull or HestiaErrorCode.PathNotFound or HestiaErrorCode.InvalidOption
                     or HestiaErrorCode.AccessDenied or HestiaErrorCode.LockUnsupported,
             };
+            // The same codes may speak of the repository: a right that was taken away, say. That is what a drill is to find.
+            ofScratch &= e is not HestiaException { Target: { } target } || scratch.Length == 0 || IsWithin(target, scratch);
             result.Status = ofScratch ? BackupTestStatus.Skipped : BackupTestStatus.Failed;
             result.Reason = e.Message;
         }
@@ -42,6 +45,9 @@ internal sealed class RestoreDrill(BackupRepository repository, Func<string> scr
             if (folder.Length > 0) Remove(folder, result);
         }
     }
+
+    private static bool IsWithin(object target, string folder) =>
+        target is string path && path.StartsWith(folder, OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase);
 
     private void Restore(BackupTestResult result, string path, Runner run, Func<IndexSession, string?> validate)
     {

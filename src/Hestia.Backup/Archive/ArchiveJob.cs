@@ -87,14 +87,16 @@ internal sealed class ArchiveJob(
         }
 
         if (isNew || shipment.HasGap) WarnWithoutBackup(index, shipment.Beginning);
+        else if (shipment.Target.Timeline != target.Timeline) WarnIfUnreachable(index, shipment);
         return Result(index, shipment.Target, shipment, begun);
     }
 
     /// <summary>The copy goes its own way: a timeline without a parent, and an archive that begins with the next write.</summary>
     private void BeginTimeline(ILogSource index)
     {
+        var left = index.Timeline;
         index.BeginTimeline(detached: true, cancellationToken);
-        var state = index.State ?? ArchiveKeeper.NewState(index.Id, index.Path);
+        var state = (index.State ?? ArchiveKeeper.NewState(index.Id, index.Path)).Leaving(left);
         var target = new ArchiveTarget(
             repository.Descriptor.Id, index.Timeline.Id, index.Timeline.BranchLsn, index.LastCommitTime, RecordCrc: null);
         index.Save(state.With(target.RepositoryId, target));
@@ -117,6 +119,23 @@ internal sealed class ArchiveJob(
         foreach (var backup in new BackupCatalog(repository).List(cancellationToken).Backups)
             if (backup.IndexId == index.Id && backup.Lsn >= beginning) return;
         _findings.Add(BackupNeeded(index, beginning));
+    }
+
+    /// <summary>A new timeline: does any backup lead to what was shipped of it?</summary>
+    private void WarnIfUnreachable(ILogSource index, Shipment shipment)
+    {
+        try
+        {
+            var wish = new RestoreWish(null, null, Latest: true, shipment.Target.Timeline);
+            var point = new RestorePlanner(repository, new ArchiveCatalog(repository), cancellationToken).OfIndex(index.Id.ToString("d"), wish);
+            if (point.RecoverableTo >= shipment.Target.Shipped) return;
+        }
+        catch (HestiaException e) when (e.Code is HestiaErrorCode.PointNotReachable or HestiaErrorCode.BackupNotFound)
+        {
+            // none does
+        }
+
+        _findings.Add(BackupNeeded(index, shipment.Beginning));
     }
 
     private static Finding BackupNeeded(ILogSource index, Lsn beginning) => new(

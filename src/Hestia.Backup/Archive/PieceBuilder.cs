@@ -46,17 +46,19 @@ internal sealed class PieceBuilder : IDisposable
     }
 
     /// <summary>The finished piece; valid until the next <see cref="Clear"/>.</summary>
-    public ReadOnlySpan<byte> Finish(WalFileHeader log, Core.Manifest.Timeline timeline, uint? previousCrc)
+    /// <param name="log">The file the records are from.</param>
+    /// <param name="lineage">The timeline of that file, or null where nobody knows any more where it came from.</param>
+    /// <param name="previousCrc">Checksum of the record before the first, if that was shipped.</param>
+    public ReadOnlySpan<byte> Finish(WalFileHeader log, Core.Manifest.Timeline? lineage, uint? previousCrc)
     {
         var records = _buffer.AsSpan(ArchivePieceHeader.Bytes, _length - ArchivePieceHeader.Bytes);
-        var own = log.TimelineId == timeline.Id;
         new ArchivePieceHeader
         {
             IndexId = log.IndexId,
             Timeline = log.TimelineId,
-            HasLineage = own,
-            Parent = own ? timeline.Parent : null,
-            BranchLsn = own ? timeline.BranchLsn : Lsn.None,
+            HasLineage = lineage is not null,
+            Parent = lineage?.Parent,
+            BranchLsn = lineage?.BranchLsn ?? Lsn.None,
             FirstLsn = FirstLsn,
             LastLsn = LastLsn,
             FirstCommit = _firstCommit,

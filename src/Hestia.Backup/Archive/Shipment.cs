@@ -201,7 +201,7 @@ internal sealed class Shipment
     {
         if (_builder.IsEmpty) return;
         var follows = Target.Shipped.Next == _builder.FirstLsn ? Target.RecordCrc : null;
-        var bytes = _builder.Finish(log, _index.Timeline, follows);
+        var bytes = _builder.Finish(log, LineageOf(log.TimelineId), follows);
         var name = ArchiveNames.Piece(log.IndexId, log.TimelineId, _builder.FirstLsn, _builder.LastLsn);
         if (!_repository.Store.TryCreate(name, bytes, _cancellationToken))
         {
@@ -218,6 +218,14 @@ internal sealed class Shipment
         _meter.AddBytes(bytes.Length);
         Advance(log, _builder.LastLsn.Value, _builder.LastCommit, _builder.LastCrc);
         _builder.Clear();
+    }
+
+    private Core.Manifest.Timeline? LineageOf(Guid timeline)
+    {
+        if (_index.Timeline is { } now && now.Id == timeline) return now;
+        foreach (var left in _state.Left)
+            if (left.Id == timeline) return left;
+        return null;
     }
 
     private void Advance(WalFileHeader log, ulong lastLsn, long commitTime, uint crc) =>
@@ -256,5 +264,5 @@ internal sealed class Shipment
         + $"{log.TimelineId}: '{_index.Path}' is a copy of the index that was archived, or was put back to an earlier state by other means than a restore. "
         + "Nothing was overwritten.",
         _index.Path,
-        "Find out which of the two is the copy. On it, run Backup-ILogSource -Wal -NewTimeline once, then make a backup.");
+        "Find out which of the two is the copy. On it, run Backup-HestiaIndex -Wal -NewTimeline once, then make a backup.");
 }

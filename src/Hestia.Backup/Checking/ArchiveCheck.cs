@@ -47,6 +47,44 @@ internal static class ArchiveCheck
             folder);
     }
 
+    /// <summary>
+    /// Whether what was archived last can be restored at all: log behind a gap, or of a timeline that no backup leads to, is of no use until the next backup.
+    /// </summary>
+    public static Finding? FindUnreachable(
+        RepositoryContext repository, IReadOnlyList<ArchiveStatus> archives, IndexFreshness index, CancellationToken cancellationToken)
+    {
+        if (index.IndexId is not { } id) return null;
+        ArchiveStatus? newest = null;
+        foreach (var status in archives)
+            if (status.IndexId == id && status.LastTime is { } time && (newest is null || time >= newest.LastTime)) newest = status;
+        if (newest is null || (index.Newest is { PointInTime: { } backedUp } && backedUp >= newest.LastTime)) return null;
+        var reached = Lsn.None;
+        try
+        {
+            var wish = new RestoreWish(null, null, Latest: true, newest.Timeline);
+            reached = new RestorePlanner(repository, new ArchiveCatalog(repository), cancellationToken).OfIndex(id.ToString("d"), wish).RecoverableTo;
+            if (reached >= newest.LastLsn) return null;
+        }
+        catch (HestiaException e) when (e.Code is HestiaErrorCode.PointNotReachable)
+        {
+            // not even its beginning
+        }
+        catch (HestiaException e) when (e.Code is HestiaErrorCode.ArchiveDamaged or HestiaErrorCode.ArchiveDiverged or HestiaErrorCode.BackupDamaged
+            or HestiaErrorCode.FormatTooNew)
+        {
+            return null; // told already, with its name
+        }
+
+        return new Finding(
+            FindingSeverity.Error,
+            "ArchiveUnreachable",
+            $"The log of the index '{index.IndexName}' ({id:d}) is archived up to LSN {newest.LastLsn}, but no backup leads "
+            + (reached == Lsn.None ? "there. " : $"beyond LSN {reached}. ") + "Back up the index; until then nothing behind it can be restored.",
+            $"{ArchiveNames.OfIndex(id)}{newest.Timeline:d}",
+            FirstLsn: reached == Lsn.None ? newest.FirstLsn : reached.Next,
+            LastLsn: newest.LastLsn);
+    }
+
     /// <summary>Whether the archive holds the last write of a backup: then there was nothing to archive until that backup.</summary>
     private static bool Reaches(IReadOnlyList<ArchiveStatus> archives, BackupInfo backup)
     {

@@ -104,6 +104,12 @@ internal sealed class RepositoryCheckJob(
 
         for (var i = 0; i < indexes.Count; i++)
         {
+            if (ArchiveCheck.FindUnreachable(repository, archives, indexes[i], cancellationToken) is { } unreachable)
+            {
+                _findings.Add(unreachable);
+                indexes[i] = indexes[i] with { Healthy = false };
+            }
+
             if (options.MaxArchiveLag is not { } limit) break;
             if (ArchiveCheck.FindLag(repository, archives, indexes[i], limit, now, cancellationToken) is not { } finding) continue;
             _findings.Add(finding);
@@ -122,15 +128,7 @@ internal sealed class RepositoryCheckJob(
         return indexes;
     }
 
-    /// <summary>
-    /// When a backup was made, by its own word or by the time its manifest was stored, whichever is earlier: a copy made today of an old
-    /// one is old, and a source whose clock is ahead does not hide that it stopped.
-    /// </summary>
-    private static DateTimeOffset MadeAt(BackupInfo backup, DateTimeOffset now)
-    {
-        var made = backup.StoredAt is { } stored && stored < backup.Completed ? stored : backup.Completed;
-        return made < now ? made : now;
-    }
+    private static DateTimeOffset MadeAt(BackupInfo backup, DateTimeOffset now) => backup.MadeAt < now ? backup.MadeAt : now;
 
     private void ReportOld(BackupInfo newest, TimeSpan age) => Add(
         FindingSeverity.Error, "BackupTooOld",

@@ -32,6 +32,7 @@ internal sealed class PruneJob(
         var running = _board.List(cancellationToken).FindAll(static m => !m.IsPrune);
         return new PrunePlan(
             _objects, _bytes, _condemned.Count, Bytes(_condemned), _young,
+            ArchiveRetention.FindRemovable(repository, cancellationToken).Count,
             running.Count == 0 ? null : _board.Describe(running, cancellationToken));
     }
 

@@ -19,6 +19,7 @@ internal sealed record ArchiveState
 
     private const int MaxFileBytes = 1 << 20;
     private const int MaxTargets = 64;
+    private const int MaxLeft = 64;
 
     public required Guid IndexId { get; init; }
 
@@ -35,6 +36,11 @@ internal sealed record ArchiveState
     public required Lsn DroppedThrough { get; init; }
 
     public required IReadOnlyList<ArchiveTarget> Targets { get; init; }
+
+    /// <summary>
+    /// Timelines this index was on before, oldest first: what is left of their log is shipped later, and a restore has to know where they came from.
+    /// </summary>
+    public IReadOnlyList<Timeline> Left { get; init; } = [];
 
     /// <summary>Everything up to here has been shipped everywhere.</summary>
     public Lsn ShippedEverywhere
@@ -66,6 +72,14 @@ internal sealed record ArchiveState
         return this with { Targets = targets };
     }
 
+    /// <summary>The state of an index that has left a timeline; the oldest of many is forgotten.</summary>
+    public ArchiveState Leaving(Timeline timeline)
+    {
+        var left = new List<Timeline>(Left) { timeline };
+        if (left.Count > MaxLeft) left.RemoveAt(0);
+        return this with { Left = left };
+    }
+
     public byte[] Serialize()
     {
         var buffer = new ArrayBufferWriter<byte>(1024);
@@ -92,6 +106,21 @@ internal sealed record ArchiveState
             }
 
             json.WriteEndArray();
+            if (Left.Count > 0)
+            {
+                json.WriteStartArray("left");
+                foreach (var timeline in Left)
+                {
+                    json.WriteStartObject();
+                    json.WriteString("timeline", timeline.Id);
+                    if (timeline.Parent is { } parent) json.WriteString("parent", parent);
+                    json.WriteNumber("branchLsn", timeline.BranchLsn.Value);
+                    json.WriteEndObject();
+                }
+
+                json.WriteEndArray();
+            }
+
             json.WriteEndObject();
         }
 
@@ -123,8 +152,22 @@ internal sealed record ArchiveState
                     element.TryGetProperty("recordCrc", out var crc) ? crc.GetUInt32() : null));
             }
 
+            var left = new List<Timeline>();
+            if (root.TryGetProperty("left", out var timelines))
+            {
+                if (timelines.GetArrayLength() > MaxLeft) throw new InvalidDataException("it names too many timelines.");
+                foreach (var element in timelines.EnumerateArray())
+                {
+                    left.Add(new Timeline(
+                        element.GetProperty("timeline").GetGuid(),
+                        element.TryGetProperty("parent", out var parent) ? parent.GetGuid() : null,
+                        new Lsn(element.GetProperty("branchLsn").GetUInt64())));
+                }
+            }
+
             return new ArchiveState
             {
+                Left = left,
                 IndexId = root.GetProperty("indexId").GetGuid(),
                 Host = root.GetProperty("host").GetString() ?? "",
                 IndexPath = root.GetProperty("path").GetString() ?? "",

@@ -51,6 +51,8 @@ public sealed class OptimizeHestiaRepositoryCommand : RepositoryCmdlet
         var plan = Run($"Looking at {repository.Location}", (_, token) => repository.PlanPrune(options, token));
         return $"Remove {Objects(plan.ObjectsToRemove)} ({Display.Size(plan.BytesToRemove)}) that no backup names, of "
             + $"{Objects(plan.Objects)} ({Display.Size(plan.Bytes)})"
+            + (plan.ArchivePiecesToRemove > 0
+                ? $" and {Display.Count(plan.ArchivePiecesToRemove, "piece", "pieces")} of archived log that no backup leads to" : "")
             + (plan.ObjectsYoung > 0 ? $", keeping {Objects(plan.ObjectsYoung)} that are too young" : "")
             + (plan.Running is { } running ? $", when these have ended: {running}" : "");
     }

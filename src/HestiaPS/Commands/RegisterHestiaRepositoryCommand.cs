@@ -79,9 +79,21 @@ public sealed class RegisterHestiaRepositoryCommand : StoreSettingsCmdlet
         WriteObject(new RepositoryRegistration(entry));
     }
 
+    private static bool HasUserInfo(string url) => IsUrl(url)
+        && url[(url.IndexOf("://", StringComparison.Ordinal) + 3)..].Split('/', 2)[0].Contains('@', StringComparison.Ordinal);
+
     private Registration Check(string location)
     {
         var settings = Settings();
+        if (HasUserInfo(location) || settings.Endpoint?.UserInfo.Length > 0)
+        {
+            throw new HestiaException(
+                HestiaErrorCode.InvalidOption,
+                "A URL with a user and password in it was given; what is registered is kept in a file that others may read.",
+                Name,
+                "Leave them out of the URL, keep them in a vault, and name it with -Vault and -SecretName.");
+        }
+
         var problem = !RepositoryResolver.IsName(Name) ? $"'{Name}' is no name: 1 to 64 letters, digits, '-', '_' and '.'."
             : !IsUrl(location) && (!settings.IsEmpty || SecretName is not null)
                 ? $"'{location}' is a folder; there are no settings or credentials for one."

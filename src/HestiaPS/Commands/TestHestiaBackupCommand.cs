@@ -119,7 +119,7 @@ public sealed class TestHestiaBackupCommand : RepositoryCmdlet
         var matched = new bool[patterns.Length];
         foreach (var group in listing.Backups.GroupBy(static b => b.IndexId))
         {
-            var newest = group.MaxBy(static b => b.Completed)!;
+            var newest = group.MaxBy(static b => b.MadeAt)!;
             var wanted = false;
             for (var i = 0; i < patterns.Length; i++)
             {
@@ -167,6 +167,12 @@ public sealed class TestHestiaBackupCommand : RepositoryCmdlet
         }
         catch (Exception e) when (e is not (PipelineStoppedException or RuntimeException))
         {
+            if (Quiet && e is HestiaException { Code: HestiaErrorCode.BackupDamaged })
+            {
+                WriteObject(false);
+                return;
+            }
+
             // A backup that is known to be there gets its row; the error says what is the matter.
             if (!Quiet && repository is not null && e is HestiaException { Code: not HestiaErrorCode.BackupNotFound })
                 WriteObject(Failed(backupId, indexName, given, e.Message));

@@ -225,6 +225,64 @@ public sealed class ArchiveTests : IDisposable
         Assert.Equal(Enumerable.Range(0, 23).Select(IndexFixture.Key), IndexFixture.Read(copy).Keys);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(5)]
+    public void An_index_that_moves_twice_can_still_be_restored_from_its_first_backup(int writtenBetween)
+    {
+        using (var index = Create())
+        {
+            _repository.Backup(index);
+            Put(index, 0, 20);
+            _repository.Archive(index);
+            index.Close();
+        }
+
+        var (first, second) = (_fixture.Folder["first"], _fixture.Folder["second"]);
+        CopyFolder(_fixture.IndexPath, first);
+        using (var index = HestiaIndex.Open(first, s_options))
+        {
+            Put(index, 20, 20 + writtenBetween); // and nothing is shipped before it moves on
+            index.Close();
+        }
+
+        CopyFolder(first, second);
+        using (var index = HestiaIndex.Open(second, s_options))
+        {
+            Put(index, 30, 33);
+            var shipped = _repository.Archive(index);
+            Assert.Equal(new Lsn((ulong)(23 + writtenBetween)), shipped.ArchivedLsn);
+            Assert.DoesNotContain(shipped.Findings, f => f.Code == ArchiveJob.BackupNeededCode);
+        }
+
+        _repository.RestoreIndex("orders", _fixture.Folder["restored"], new RestoreOptions { ToLatest = true });
+        Assert.Equal(
+            Enumerable.Range(0, 20 + writtenBetween).Concat(Enumerable.Range(30, 3)).Select(IndexFixture.Key),
+            IndexFixture.Read(_fixture.Folder["restored"]).Keys);
+        Assert.True(_repository.Check().Healthy);
+    }
+
+    [Fact]
+    public void Log_that_no_backup_leads_to_is_an_error_of_the_repository_and_a_backup_ends_it()
+    {
+        using var index = Create();
+        _repository.Backup(index);
+        Put(index, 0, 20);
+        _repository.Archive(index);
+        Assert.True(_repository.Check().Healthy);
+        Put(index, 20, 40);
+        _repository.Archive(index);
+        Put(index, 40, 60);
+        _repository.Archive(index);
+        File.Delete(Pieces[1]);
+        var check = _repository.Check();
+        var finding = Assert.Single(check.Findings, f => f.Severity == FindingSeverity.Error);
+        Assert.Equal(("ArchiveUnreachable", new Lsn(21), new Lsn(60)), (finding.Code, finding.FirstLsn, finding.LastLsn));
+        Assert.False(Assert.Single(check.Indexes).Healthy);
+        _repository.Backup(index);
+        Assert.True(_repository.Check().Healthy);
+    }
+
     [Fact]
     public void An_index_put_back_by_other_means_diverges_until_it_begins_a_timeline()
     {
