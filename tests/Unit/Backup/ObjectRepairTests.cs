@@ -8,7 +8,7 @@ using Hestia.Unit.Crashes;
 namespace Hestia.Unit.Backup;
 
 /// <summary>What happens to an object behind the back of its repository.</summary>
-public enum Damage
+public enum ObjectDamage
 {
     /// <summary>One bit is another.</summary>
     Flipped,
@@ -25,14 +25,14 @@ public sealed class ObjectRepairTests : IDisposable
 {
     private readonly IndexFixture _fixture = new();
 
-    public static TheoryData<StoreKind, bool, Damage> Damages
+    public static TheoryData<StoreKind, bool, ObjectDamage> Damages
     {
         get
         {
-            var data = new TheoryData<StoreKind, bool, Damage>();
+            var data = new TheoryData<StoreKind, bool, ObjectDamage>();
             foreach (var store in Enum.GetValues<StoreKind>())
             {
-                foreach (var damage in Enum.GetValues<Damage>())
+                foreach (var damage in Enum.GetValues<ObjectDamage>())
                 {
                     data.Add(store, false, damage);
                     data.Add(store, true, damage);
@@ -47,7 +47,7 @@ public sealed class ObjectRepairTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Damages))]
-    public void Damage_of_any_object_is_named_refused_and_repaired(StoreKind store, bool encrypted, Damage damage)
+    public void Damage_of_any_object_is_named_refused_and_repaired(StoreKind store, bool encrypted, ObjectDamage damage)
     {
         var places = new RepositoryPlaces(store, _fixture.Folder.Path);
         var location = places.NewLocation("damaged");
@@ -68,7 +68,7 @@ public sealed class ObjectRepairTests : IDisposable
             Assert.False(verification.Healthy);
             Assert.Equal(item.Name, Assert.Single(verification.Findings).File);
             var refused = Assert.Throws<HestiaException>(() => repository.Restore(backup.BackupId, target));
-            Assert.Equal(damage == Damage.Removed ? HestiaErrorCode.ObjectMissing : HestiaErrorCode.ObjectDamaged, refused.Code);
+            Assert.Equal(damage == ObjectDamage.Removed ? HestiaErrorCode.ObjectMissing : HestiaErrorCode.ObjectDamaged, refused.Code);
             Assert.Contains(item.Name, refused.Message, StringComparison.Ordinal);
             Assert.False(Directory.Exists(target));
 
@@ -84,7 +84,7 @@ public sealed class ObjectRepairTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Damages))]
-    public void Damage_of_a_manifest_is_named_refused_and_the_next_backup_is_whole(StoreKind store, bool encrypted, Damage damage)
+    public void Damage_of_a_manifest_is_named_refused_and_the_next_backup_is_whole(StoreKind store, bool encrypted, ObjectDamage damage)
     {
         var places = new RepositoryPlaces(store, _fixture.Folder.Path);
         var location = places.NewLocation("damaged");
@@ -96,24 +96,24 @@ public sealed class ObjectRepairTests : IDisposable
         Harm(stored, stored.List("backups/", default).Single(), damage, new Random(11));
 
         // A flip or a cut may lie behind the head, which is all that a list reads; whoever needs the rest finds it.
-        if (damage == Damage.Removed) Assert.Empty(repository.List());
+        if (damage == ObjectDamage.Removed) Assert.Empty(repository.List());
         var refused = Assert.Throws<HestiaException>(() => repository.Restore(backup.BackupId, _fixture.Folder["restored"]));
-        Assert.Equal(damage == Damage.Removed ? HestiaErrorCode.BackupNotFound : HestiaErrorCode.BackupDamaged, refused.Code);
+        Assert.Equal(damage == ObjectDamage.Removed ? HestiaErrorCode.BackupNotFound : HestiaErrorCode.BackupDamaged, refused.Code);
         Assert.False(Directory.Exists(_fixture.Folder["restored"]));
-        if (damage != Damage.Removed) Assert.Contains(repository.Check().Findings, f => f.Code == nameof(HestiaErrorCode.BackupDamaged));
+        if (damage != ObjectDamage.Removed) Assert.Contains(repository.Check().Findings, f => f.Code == nameof(HestiaErrorCode.BackupDamaged));
         var next = repository.Backup(index);
         Assert.Equal(0, next.SegmentsSent);
         repository.Restore(next.BackupId, _fixture.Folder["restored"]);
         Assert.Equal(IndexFixture.Read(index), IndexFixture.Read(_fixture.Folder["restored"]));
     }
 
-    private static void Harm(RepositoryStore stored, StoredItem item, Damage damage, Random random)
+    private static void Harm(RepositoryStore stored, StoredItem item, ObjectDamage damage, Random random)
     {
         var bytes = stored.ReadAll(item.Name, (int)item.Size, default)!;
         stored.Delete(item.Name, default);
-        if (damage == Damage.Removed) return;
-        if (damage == Damage.Flipped) bytes[random.Next(bytes.Length)] ^= (byte)(1 << random.Next(8));
-        using var content = new BytesContent(damage == Damage.Cut ? bytes[..random.Next(bytes.Length)] : bytes);
+        if (damage == ObjectDamage.Removed) return;
+        if (damage == ObjectDamage.Flipped) bytes[random.Next(bytes.Length)] ^= (byte)(1 << random.Next(8));
+        using var content = new BytesContent(damage == ObjectDamage.Cut ? bytes[..random.Next(bytes.Length)] : bytes);
         stored.Put(item.Name, content, default);
     }
 

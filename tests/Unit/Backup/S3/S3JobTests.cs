@@ -193,7 +193,7 @@ public sealed class S3JobTests : IDisposable
         Assert.True(check.Healthy && check.Orphans == 0, string.Join('\n', check.Findings));
         Assert.True(repository.Verify(Assert.Single(repository.List()).BackupId, new VerifyOptions { Deep = true }).Healthy);
         using var store = _gateway.Store(_location, options);
-        Thread.Sleep(1100); // ages are whole seconds
+        Thread.Sleep(2100); // ages are whole seconds
         Assert.Equal(1, store.RemoveUnfinished(TimeSpan.FromSeconds(1), default));
         Assert.Empty(store.List("locks/", default));
         using var small = _gateway.Client(RadosGateway.SmallUser);
