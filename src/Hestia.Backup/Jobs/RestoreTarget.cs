@@ -420,7 +420,8 @@ internal sealed class RestoreTarget : IDisposable
             foreach (var entry in rest)
             {
                 if (!entry.IsDirectory
-                    && (entry.Name is FileNames.Lock or FileNames.Archive || FileNames.IsTemporary(entry.Name)))
+                    && (entry.Name is FileNames.Lock or FileNames.Archive or FileNames.LastBackup || entry is { Name: FileNames.ControlSocket, Length: 0 }
+                        || FileNames.IsTemporary(entry.Name)))
                     _files.DeleteFile(System.IO.Path.Combine(folder, entry.Name));
             }
 
