@@ -317,7 +317,7 @@ function Invoke-Package {
     $packages = Join-Path $artifacts 'packages'
     $null = New-Item -ItemType Directory -Force -Path $packages
     Compress-Module (Join-Path $packages "HestiaPS.$(Get-ModuleVersion).zip")
-    foreach ($library in 'Hestia.Core', 'Hestia.Backup', 'Hestia.Backup.S3') {
+    foreach ($library in 'Hestia.Core', 'Hestia.Extensions.Logging', 'Hestia.Backup', 'Hestia.Backup.S3') {
         Invoke-Dotnet pack, (Join-Path $root "src/$library/$library.csproj"), '--configuration', $Configuration, '--no-build',
             '--output', $packages, '--verbosity', 'quiet', '--disable-build-servers'
     }

@@ -181,4 +181,10 @@ public enum HestiaErrorCode
 
     /// <summary>The removal would leave an index without any backup that can be restored.</summary>
     LastRestorableBackup,
+
+    /// <summary>The index is suspended already, for a snapshot taken from outside.</summary>
+    IndexSuspended,
+
+    /// <summary>The index is not suspended, so there is nothing to resume.</summary>
+    IndexNotSuspended,
 }

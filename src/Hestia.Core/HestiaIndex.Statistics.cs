@@ -90,6 +90,8 @@ public sealed partial class HestiaIndex
             return new IndexStatistics
             {
                 State = State,
+                Durability = Durability,
+                SuspendedUntil = Suspension?.Until,
                 LastLsn = LastLsn,
                 DurableLsn = DurableLsn,
                 Checkpoint = view.Checkpoint,

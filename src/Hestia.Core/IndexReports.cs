@@ -43,6 +43,12 @@ public sealed record FlushResult(int SegmentsWritten, long BytesWritten, Lsn Che
 /// <param name="Duration">How long it took.</param>
 public sealed record CompactionResult(int SegmentsBefore, int SegmentsAfter, long BytesBefore, long BytesAfter, long BytesRewritten, TimeSpan Duration);
 
+/// <summary>A change of the durability.</summary>
+/// <param name="Before">The durability until then: of the session that was open, or what index.json said.</param>
+/// <param name="After">The durability from then on.</param>
+/// <param name="Lsn">The last write under the old one, in segments; null if the index was closed.</param>
+public sealed record DurabilityChange(Durability Before, Durability After, Lsn? Lsn);
+
 /// <summary>Something recovery did that the owner should know.</summary>
 /// <param name="Code">Stable name: WalTailCut, WalBehindCheckpoint, OlderManifestUsed, OrphanSegments, TemporaryFilesRemoved.</param>
 /// <param name="Message">What was found and what was done about it.</param>
@@ -68,6 +74,9 @@ public sealed record IndexStatistics
 {
     /// <summary>State of the index.</summary>
     public required IndexState State { get; init; }
+
+    /// <summary>Durability in force in this session.</summary>
+    public required Durability Durability { get; init; }
 
     /// <summary>Last LSN handed out.</summary>
     public required Lsn LastLsn { get; init; }
@@ -164,6 +173,9 @@ public sealed record IndexStatistics
 
     /// <summary>Pins held now.</summary>
     public required int Pins { get; init; }
+
+    /// <summary>Until when the index is suspended at the latest, UTC; null if it is not.</summary>
+    public DateTimeOffset? SuspendedUntil { get; init; }
 
     /// <summary>Everything up to here is in every repository the log is archived to; null if it is not archived.</summary>
     public Lsn? ArchivedLsn { get; init; }

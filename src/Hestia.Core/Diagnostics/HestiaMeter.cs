@@ -133,7 +133,9 @@ public static class HestiaMeter
         ForEach(index =>
         {
             var state = index.State;
-            result.Add(With(index, state == IndexState.Ready ? 1 : 0, "hestia.index.state", "ready"));
+            var suspended = index.Suspension is not null;
+            result.Add(With(index, state == IndexState.Ready && !suspended ? 1 : 0, "hestia.index.state", "ready"));
+            result.Add(With(index, state == IndexState.Ready && suspended ? 1 : 0, "hestia.index.state", "suspended"));
             result.Add(With(index, state == IndexState.Failed ? 1 : 0, "hestia.index.state", "failed"));
         });
         return result;

@@ -1,4 +1,5 @@
 using Hestia.Core.Archiving;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Segments;
 using Hestia.Core.Wal;
@@ -161,6 +162,20 @@ internal sealed class RetiredFiles
     /// </summary>
     public void Prune()
     {
+        if (!_context.Quiesce.TryEnter()) return;
+        try
+        {
+            PruneNow();
+        }
+        finally
+        {
+            _context.Quiesce.Exit();
+        }
+    }
+
+    /// <summary>As <see cref="Prune"/>, by the one who has closed the gate.</summary>
+    public void PruneNow()
+    {
         // A failed index does not know which of its manifests will be found at the next open, so it deletes nothing.
         if (_context.Health.Cause is not null) return;
         using (Hold())
@@ -227,6 +242,10 @@ internal sealed class RetiredFiles
         try
         {
             Archive.RecordDropped(through);
+            _context.Events?.Raise(
+                IndexEventId.ArchiveGap, IndexEventLevel.Warning,
+                "Log of the index {IndexName} ({IndexPath}) up to LSN {Lsn} was given up before the archive had got it: the queue is full.",
+                ("Lsn", through.Value));
             return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

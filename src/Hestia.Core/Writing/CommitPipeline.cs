@@ -3,6 +3,7 @@ using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Memtable;
 using Hestia.Core.Reading;
+using Hestia.Core.Suspending;
 using Hestia.Core.Wal;
 
 namespace Hestia.Core.Writing;
@@ -31,8 +32,9 @@ internal sealed class CommitPipeline : IDisposable
     private readonly LiveSet _live;
     private readonly LogKeeper _log;
     private readonly WriteRoom _room;
-    private readonly Durability _durability;
-    private readonly TimeSpan _groupDelay;
+    private readonly Suspension _suspension;
+    private Durability _durability; // changed by the leader only, when nothing is under way
+    private TimeSpan _groupDelay;
     private readonly WorkScheduler _scheduler;
     private readonly Func<bool> _companyIsHere;
     private bool _leading;
@@ -41,14 +43,14 @@ internal sealed class CommitPipeline : IDisposable
     private ulong _last;
     private long _lastCommitTime;
 
-    public CommitPipeline(IndexContext context, LiveSet live, LogKeeper log, WriteRoom room, Lsn last, long lastCommitTime)
+    public CommitPipeline(IndexContext context, LiveSet live, LogKeeper log, WriteRoom room, Suspension suspension, Lsn last, long lastCommitTime)
     {
         _context = context;
         _live = live;
         _log = log;
         _room = room;
-        _durability = context.Durability;
-        _groupDelay = _durability == Durability.GroupSync ? context.GroupDelay : TimeSpan.Zero;
+        _suspension = suspension;
+        DurabilityChanged();
         _scheduler = context.Options.Scheduler;
         _companyIsHere = () =>
         {
@@ -64,6 +66,13 @@ internal sealed class CommitPipeline : IDisposable
     /// <summary>Writes a batch and returns the LSN of its last operation once it is acknowledged.</summary>
     public Lsn Commit(WriteBatch batch) => Run(batch, null);
 
+    /// <summary>Takes over the durability of the context. The leader's, in <see cref="RunExclusively"/>.</summary>
+    public void DurabilityChanged()
+    {
+        _durability = _context.Durability;
+        _groupDelay = _durability == Durability.GroupSync ? _context.GroupDelay : TimeSpan.Zero;
+    }
+
     /// <summary>Runs work in the leader's place: no write is under way and none begins until it returns.</summary>
     public void RunExclusively(Action work) => Run(null, work);
 
@@ -71,7 +80,7 @@ internal sealed class CommitPipeline : IDisposable
 
     private Lsn Run(WriteBatch? batch, Action? work)
     {
-        var request = WriteRequest.ForThisThread(batch, work);
+        var request = WriteRequest.ForThisThread(batch, work, WriteDeadline.After(_context.Options.WriteTimeout));
         bool leads;
         lock (_gate)
         {
@@ -102,8 +111,9 @@ internal sealed class CommitPipeline : IDisposable
             }
             else
             {
+                if (_suspension.Current is not null) _suspension.AwaitEnd(own.Deadline);
                 _context.Health.RequireWritable();
-                _room.Ensure(_lastCommitTime);
+                _room.Ensure(_lastCommitTime, own.Deadline);
                 if (_durability == Durability.GroupSync) WaitForCompany();
                 TakeFollowers(group);
                 first = WriteGroup(group);

@@ -1,0 +1,96 @@
+using Hestia.Core.Diagnostics;
+using Hestia.Core.IO;
+using Hestia.Core.Locking;
+using Hestia.Core.Manifest;
+
+namespace Hestia.Core;
+
+/// <content>Changing the durability of an index.</content>
+public sealed partial class HestiaIndex
+{
+    /// <summary>
+    /// Changes the durability of this session and, durably, of the index: the next open uses it. Everything acknowledged so far is flushed first, so what was
+    /// written under the old durability is safe whatever it was, and nothing that is acknowledged afterwards has less than the new one promises. Writers
+    /// wait for the last part of that flush. A crash at any moment leaves the old durability or the new one.
+    /// </summary>
+    /// <exception cref="HestiaException">InvalidOption, IndexFailed, IndexClosed, IndexReadOnly, DiskFull, IoError. The durability is the old one then, unless the index failed.</exception>
+    public DurabilityChange SetDurability(Durability durability, CancellationToken cancellationToken = default)
+    {
+        OptionRanges.Check(durability);
+        var pipeline = Writable();
+        Flush(cancellationToken); // most of the work, while writers go on
+        var (before, at) = (Durability, Lsn.None);
+        try
+        {
+            pipeline.RunExclusively(() =>
+            {
+                _suspension!.AwaitEnd(Suspending.WriteDeadline.None);
+                _context.Health.RequireWritable();
+                cancellationToken.ThrowIfCancellationRequested();
+                before = _context.Durability;
+                at = _live.Visible;
+                if (before == durability && Settings.Durability == durability) return;
+                // Segments hold everything from here on, so the log of the old durability, if it had one, is history.
+                _room!.Rotate(pipeline.LastCommitTime);
+                _flusher!.WaitFor(at, cancellationToken);
+                // The first file of the new log is there before it is promised that one is kept.
+                if (durability != Durability.Off) _log!.Current(at.Next, pipeline.LastCommitTime);
+                _context.DurabilityChanged(_context.SettingsFile.WithDurability(durability), StoreDurability(_context.Files, Path, _context.SettingsFile, durability));
+                pipeline.DurabilityChanged();
+                _log!.DurabilityChanged();
+            });
+        }
+        catch (Exception e) when (IOErrors.IsSyncFailure(e))
+        {
+            // The name of the new index.json may be in memory only: nobody knows which of the two the next open finds.
+            _context.Health.Fail(e);
+            throw _context.Health.Failed(e);
+        }
+
+        var change = new DurabilityChange(before, durability, at);
+        if (before != durability)
+        {
+            _context.Events?.Raise(
+                IndexEventId.DurabilityChanged, IndexEventLevel.Information,
+                "The durability of the index {IndexName} ({IndexPath}) was changed from {Before} to {After} behind LSN {Lsn}.",
+                ("Before", before), ("After", durability), ("Lsn", at.Value));
+        }
+
+        return change;
+    }
+
+    /// <summary>
+    /// Changes the durability that the next open of a closed index uses. What its log holds stays there until it is replayed, whatever the new durability is.
+    /// </summary>
+    /// <exception cref="HestiaException">
+    /// InvalidOption, PathNotFound, NotAnIndex, IndexInUse, SettingsDamaged, FormatTooNew, LockUnsupported, AccessDenied, DiskFull, IoError. Nothing was changed then,
+    /// except perhaps where an IoError says that a sync failed.
+    /// </exception>
+    public static DurabilityChange SetDurability(string path, Durability durability) => SetDurability(FileSystem.Physical, FullPath(path), durability);
+
+    internal static DurabilityChange SetDurability(FileSystem files, string path, Durability durability)
+    {
+        OptionRanges.Check(durability);
+        IndexSettingsFile.Read(files, path);
+        using var held = IndexLock.Take(files, path);
+        var settings = IndexSettingsFile.Read(files, path);
+        var change = new DurabilityChange(settings.Settings.Durability, durability, null);
+        try
+        {
+            if (change.Before != durability) StoreDurability(files, path, settings, durability);
+            else files.SyncDirectory(path); // whoever wrote it may have died before
+            return change;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw HestiaException.FromIO(e, path, "changing the durability of");
+        }
+    }
+
+    private static byte[] StoreDurability(FileSystem files, string path, IndexSettingsFile current, Durability durability)
+    {
+        var bytes = current.WithDurability(durability).Serialize();
+        files.WriteAtomically(System.IO.Path.Combine(path, FileNames.Settings), bytes, ownerModel: path);
+        return bytes;
+    }
+}
