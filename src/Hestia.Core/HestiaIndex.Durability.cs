@@ -35,14 +35,13 @@ public sealed partial class HestiaIndex
                 _flusher!.WaitFor(at, cancellationToken);
                 // The first file of the new log is there before it is promised that one is kept.
                 if (durability != Durability.Off) _log!.Current(at.Next, pipeline.LastCommitTime);
-                _context.DurabilityChanged(_context.SettingsFile.WithDurability(durability), StoreDurability(_context.Files, Path, _context.SettingsFile, durability));
+                ReplaceSettings(_context.SettingsFile.WithDurability(durability));
                 pipeline.DurabilityChanged();
                 _log!.DurabilityChanged();
             });
         }
         catch (Exception e) when (IOErrors.IsSyncFailure(e))
         {
-            // The name of the new index.json may be in memory only: nobody knows which of the two the next open finds.
             _context.Health.Fail(e);
             throw _context.Health.Failed(e);
         }
@@ -77,7 +76,7 @@ public sealed partial class HestiaIndex
         var change = new DurabilityChange(settings.Settings.Durability, durability, null);
         try
         {
-            if (change.Before != durability) StoreDurability(files, path, settings, durability);
+            if (change.Before != durability) StoreSettings(files, path, settings.WithDurability(durability));
             else files.SyncDirectory(path); // whoever wrote it may have died before
             return change;
         }
@@ -87,9 +86,44 @@ public sealed partial class HestiaIndex
         }
     }
 
-    private static byte[] StoreDurability(FileSystem files, string path, IndexSettingsFile current, Durability durability)
+    private void ReplaceSettings(IndexSettingsFile settings)
     {
-        var bytes = current.WithDurability(durability).Serialize();
+        if (settings == _context.SettingsFile)
+        {
+            // Only the session had another durability. Whoever wrote the file may have died before its name was durable.
+            _context.Files.SyncDirectory(Path);
+            _context.DurabilityChanged(settings, _context.SettingsBytes);
+            return;
+        }
+
+        try
+        {
+            var bytes = StoreSettings(_context.Files, Path, settings);
+            _context.DurabilityChanged(settings, bytes);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // If the new index.json has its name already, but perhaps in memory only, nobody knows which of the two the next open finds.
+            if (IOErrors.IsSyncFailure(e) || HasDurability(settings.Settings.Durability)) _context.Health.Fail(e);
+            throw;
+        }
+    }
+
+    private bool HasDurability(Durability durability)
+    {
+        try
+        {
+            return IndexSettingsFile.Read(_context.Files, Path).Settings.Durability == durability;
+        }
+        catch (HestiaException)
+        {
+            return true; // not known either
+        }
+    }
+
+    private static byte[] StoreSettings(FileSystem files, string path, IndexSettingsFile settings)
+    {
+        var bytes = settings.Serialize();
         files.WriteAtomically(System.IO.Path.Combine(path, FileNames.Settings), bytes, ownerModel: path);
         return bytes;
     }
