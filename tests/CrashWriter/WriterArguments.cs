@@ -54,8 +54,10 @@ internal sealed class WriterArguments
             Level0Slowdown = 8,
             Level1Bytes = 256 << 10,
             SegmentBytes = 32L << (10 + random.Next(2)),
-            RetiredAge = TimeSpan.FromMilliseconds(random.Next(3) switch { 0 => 0, 1 => 300, _ => 3000 }),
-            RetiredBytes = 4L << 20,
+            RetiredAge = Number("grace", -1) is >= 0 and var seconds
+                ? TimeSpan.FromSeconds(seconds)
+                : TimeSpan.FromMilliseconds(random.Next(3) switch { 0 => 0, 1 => 300, _ => 3000 }),
+            RetiredBytes = Number("grace", -1) >= 0 ? null : 4L << 20,
         };
     }
 
