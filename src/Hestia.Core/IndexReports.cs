@@ -117,6 +117,15 @@ public sealed record IndexStatistics
     /// <summary>Bytes of them: keys, values and a few bytes each.</summary>
     public required long BytesWritten { get; init; }
 
+    /// <summary>
+    /// Commits since open whose time was taken: each where it includes a sync, one of 64 elsewhere. A commit is that of a group of writers, from its turn to its
+    /// acknowledgement; waiting for the turn and for room is not in it.
+    /// </summary>
+    public required long CommitsTimed { get; init; }
+
+    /// <summary>What they took together; divided by their number, the mean.</summary>
+    public required TimeSpan CommitTime { get; init; }
+
     /// <summary>Point reads since open, those of snapshots not counted.</summary>
     public required long Reads { get; init; }
 
