@@ -18,8 +18,9 @@ public sealed partial class HestiaIndex
     {
         OptionRanges.Check(durability);
         var pipeline = Writable();
+        if (Durability == durability && Settings.Durability == durability) return new DurabilityChange(durability, durability, null);
         Flush(cancellationToken); // most of the work, while writers go on
-        var (before, at) = (Durability, Lsn.None);
+        var (before, at) = (Durability, (Lsn?)null);
         try
         {
             pipeline.RunExclusively(() =>
@@ -28,16 +29,17 @@ public sealed partial class HestiaIndex
                 _context.Health.RequireWritable();
                 cancellationToken.ThrowIfCancellationRequested();
                 before = _context.Durability;
-                at = _live.Visible;
-                if (before == durability && Settings.Durability == durability) return;
+                if (before == durability && Settings.Durability == durability) return; // somebody else was faster
+                var last = _live.Visible;
                 // Segments hold everything from here on, so the log of the old durability, if it had one, is history.
                 _room!.Rotate(pipeline.LastCommitTime);
-                _flusher!.WaitFor(at, cancellationToken);
+                _flusher!.WaitFor(last, cancellationToken);
                 // The first file of the new log is there before it is promised that one is kept.
-                if (durability != Durability.Off) _log!.Current(at.Next, pipeline.LastCommitTime);
+                if (durability != Durability.Off) _log!.Current(last.Next, pipeline.LastCommitTime);
                 ReplaceSettings(_context.SettingsFile.WithDurability(durability));
                 pipeline.DurabilityChanged();
                 _log!.DurabilityChanged();
+                at = last;
             });
         }
         catch (Exception e) when (IOErrors.IsSyncFailure(e))
@@ -47,12 +49,12 @@ public sealed partial class HestiaIndex
         }
 
         var change = new DurabilityChange(before, durability, at);
-        if (before != durability)
+        if (before != durability && at is not null)
         {
             _context.Events?.Raise(
                 IndexEventId.DurabilityChanged, IndexEventLevel.Information,
                 "The durability of the index {IndexName} ({IndexPath}) was changed from {Before} to {After} behind LSN {Lsn}.",
-                ("Before", before), ("After", durability), ("Lsn", at.Value));
+                ("Before", before), ("After", durability), ("Lsn", at!.Value.Value));
         }
 
         return change;

@@ -46,7 +46,7 @@ public sealed record CompactionResult(int SegmentsBefore, int SegmentsAfter, lon
 /// <summary>A change of the durability.</summary>
 /// <param name="Before">The durability until then: of the session that was open, or what index.json said.</param>
 /// <param name="After">The durability from then on.</param>
-/// <param name="Lsn">The last write under the old one, in segments; null if the index was closed.</param>
+/// <param name="Lsn">The last write under the old one, in segments; null if there was nothing to change, or the index was closed.</param>
 public sealed record DurabilityChange(Durability Before, Durability After, Lsn? Lsn);
 
 /// <summary>Something recovery did that the owner should know.</summary>

@@ -15,7 +15,7 @@ internal sealed class IndexEvents(IIndexEventListener listener, TimeProvider clo
     private static readonly TimeSpan RepeatAfter = TimeSpan.FromSeconds(30);
 
     private readonly Queue<IndexEvent> _queue = new();
-    private readonly Dictionary<IndexEventId, (string Message, long At)> _failures = [];
+    private readonly Dictionary<IndexEventId, (string Kind, long At)> _failures = [];
     private bool _queued; // with the pool
     private Thread? _delivering;
     private int _dropped;
@@ -41,10 +41,12 @@ internal sealed class IndexEvents(IIndexEventListener listener, TimeProvider clo
     /// <summary>A failure, unless the same was told a moment ago.</summary>
     public void RaiseFailure(IndexEventId id, Exception cause, string template)
     {
+        // Messages name temporary files, which are others each time.
+        var kind = cause is HestiaException hestia ? hestia.Code.ToString() : $"{cause.GetType().Name} {cause.HResult}";
         lock (_queue)
         {
-            if (_failures.TryGetValue(id, out var last) && last.Message == cause.Message && Stopwatch.GetElapsedTime(last.At) < RepeatAfter) return;
-            _failures[id] = (cause.Message, Stopwatch.GetTimestamp());
+            if (_failures.TryGetValue(id, out var last) && last.Kind == kind && Stopwatch.GetElapsedTime(last.At) < RepeatAfter) return;
+            _failures[id] = (kind, Stopwatch.GetTimestamp());
         }
 
         Raise(id, IndexEventLevel.Warning, cause, template, ("Reason", cause.Message));

@@ -29,10 +29,10 @@ public sealed class DurabilityChangeTests : IndexTestBase
         using (var index = HestiaIndex.Create(IndexPath, new IndexSettings { Durability = from }, Small with { EventListener = listener }))
         {
             for (var i = 0; i < 100; i++) index.Put(Key(i), Key(i));
-            Assert.Equal(new DurabilityChange(from, to, new Lsn(100)), index.SetDurability(to));
+            Assert.Equal(new DurabilityChange(from, to, from == to ? null : new Lsn(100)), index.SetDurability(to));
             Assert.Equal(to, index.Durability);
             Assert.Equal(to, index.Settings.Durability);
-            Assert.Equal(new Lsn(100), index.Checkpoint);
+            Assert.Equal(new Lsn(from == to ? 0u : 100u), index.Checkpoint);
             for (var i = 100; i < 200; i++) index.Put(Key(i), Key(i));
             Assert.True(index.Check().Healthy);
 
@@ -42,7 +42,7 @@ public sealed class DurabilityChangeTests : IndexTestBase
             Assert.True(check.Healthy, string.Join("; ", check.Findings));
             using var opened = HestiaIndex.Open(copy);
             Assert.Equal(to, opened.Durability);
-            Assert.Equal(new Lsn(to == Durability.Off ? 100u : 200u), opened.LastLsn);
+            Assert.Equal(new Lsn(to != Durability.Off ? 200u : from == Durability.Off ? 0u : 100u), opened.LastLsn);
             for (var i = 0; i < (int)opened.LastLsn.Value; i++) Assert.Equal(Key(i), opened.Get(Key(i)));
         }
 

@@ -21,7 +21,7 @@ internal sealed partial class IndexSimulation
         try
         {
             var change = _index.SetDurability(to);
-            Promise(change.Lsn!.Value.Value);
+            if (change.Lsn is { } safe) Promise(safe.Value);
             _durability = to;
             DurabilityChanges++;
             _mayBe.Clear();
