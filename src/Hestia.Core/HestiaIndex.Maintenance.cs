@@ -100,6 +100,7 @@ public sealed partial class HestiaIndex
         Exception? failure = _context.Health.Cause is { } cause ? _context.Health.Failed(cause) : null;
         try
         {
+            _control?.Dispose();
             _pruneTimer?.Dispose();
             // The window ends, and with it the waiting of the writers, who are refused. What a copy taken meanwhile needs is not touched.
             var held = _suspension?.End(SuspensionEnd.Closed) is not null;

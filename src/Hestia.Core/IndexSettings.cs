@@ -123,6 +123,12 @@ public sealed record IndexOptions
     /// <summary>Is told what happens to the index; null for nobody. Hestia.Extensions.Logging has one that writes to an ILogger.</summary>
     public Diagnostics.IIndexEventListener? EventListener { get; init; }
 
+    /// <summary>
+    /// Whether other processes of this user, and root or Administrators, can reach the index while this one has it open: to flush it, back it up, look
+    /// at it (docs/control.md). Not in a read-only session. Default true.
+    /// </summary>
+    public bool ControlEndpoint { get; init; } = true;
+
     /// <summary>The file system; tests put a simulated one here.</summary>
     internal IO.FileSystem FileSystem { get; init; } = IO.FileSystem.Physical;
 
