@@ -56,6 +56,7 @@ public sealed partial class HestiaIndex
         {
             pipeline.RunExclusively(() =>
             {
+                _suspension!.AwaitEnd(Suspending.WriteDeadline.None);
                 _context.Health.RequireWritable();
                 var last = _live.Visible;
                 _room!.Rotate(pipeline.LastCommitTime);

@@ -100,10 +100,10 @@ public sealed partial class HestiaIndex
         Exception? failure = _context.Health.Cause is { } cause ? _context.Health.Failed(cause) : null;
         try
         {
-            _control?.Dispose();
             _pruneTimer?.Dispose();
             // The window ends, and with it the waiting of the writers, who are refused. What a copy taken meanwhile needs is not touched.
             var held = _suspension?.End(SuspensionEnd.Closed) is not null;
+            _control?.Dispose(); // after it: what was asked for there may wait for its end
             if (_pipeline is not null) failure = EndWriting(_pipeline, prune: !held) ?? failure;
         }
         finally

@@ -79,7 +79,7 @@ public sealed partial class HestiaIndex
     /// moment and has to be taken again.
     /// </summary>
     /// <exception cref="HestiaException">IndexNotSuspended, IndexClosed.</exception>
-    public SuspensionResult Resume()
+    public SuspensionResult Resume(CancellationToken cancellationToken = default)
     {
         _context.Health.RequireReadable();
         return _suspension?.End(SuspensionEnd.Resumed) ?? _suspension?.TakeExpired() ?? throw new HestiaException(
@@ -95,5 +95,6 @@ public sealed partial class HestiaIndex
         _flusher!.Signal();
         _compactor!.Signal();
         _log!.PrepareNext();
+        WriteUnnotedBackup();
     }
 }

@@ -1,3 +1,5 @@
+using Hestia.Core.IO;
+
 namespace Hestia.Unit.Crashes;
 
 /// <summary>
@@ -134,7 +136,7 @@ internal sealed class RawCopier(Random random)
     {
         try
         {
-            return Path.GetFileName(path) == ".lock" ? null : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1);
+            return Path.GetFileName(path) is FileNames.Lock or FileNames.ControlSocket ? null : new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1);
         }
         catch (FileNotFoundException)
         {

@@ -239,6 +239,7 @@ public sealed class SuspensionTests : IndexTestBase
         var result = new List<string>();
         foreach (var file in Directory.EnumerateFiles(IndexPath, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
         {
+            if (Path.GetFileName(file) == Hestia.Core.IO.FileNames.ControlSocket) continue; // no file
             var info = new FileInfo(file);
             using var stream = Hestia.Core.IO.FileSystem.Physical.Open(file, Hestia.Core.IO.FileOpenMode.ReadSequential);
             var bytes = new byte[stream.Length];
