@@ -93,7 +93,7 @@ function Invoke-Sandbox {
     foreach ($rule in 'KeepDaily', 'KeepWeekly', 'KeepMonthly') { if ((Get-Variable $rule).Value) { $keep[$rule] = (Get-Variable $rule).Value } }
     if ($keep.Count) {
         $rows = @(Remove-HestiaBackup -Repository $Repository @keep -Confirm:$false)
-        Write-Step "removed $(@($rows | Where-Object Removed).Count) of $($rows.Count) backups"
+        Write-Step "removed $(@($rows | Where-Object Action -EQ Removed).Count) of $($rows.Count) backups"
         $prune = Optimize-HestiaRepository -Repository $Repository -Confirm:$false
         Write-Step "pruned $($prune.ObjectsRemoved) objects, $($prune.BytesRemoved) bytes"
     }

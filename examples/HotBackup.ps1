@@ -138,7 +138,7 @@ $keep = @{}
 foreach ($rule in 'KeepDaily', 'KeepWeekly', 'KeepMonthly') { if ($PSBoundParameters[$rule]) { $keep[$rule] = $PSBoundParameters[$rule] } }
 if ($keep.Count -and $done.Count) {
     try {
-        $removed = @(Remove-HestiaBackup -Repository $Repository -IndexName @($done | ForEach-Object { [WildcardPattern]::Escape($_) }) @keep -Confirm:$false | Where-Object Removed)
+        $removed = @(Remove-HestiaBackup -Repository $Repository -IndexName @($done | ForEach-Object { [WildcardPattern]::Escape($_) }) @keep -Confirm:$false | Where-Object Action -EQ Removed)
         $prune = Optimize-HestiaRepository -Repository $Repository -Confirm:$false
         Write-Line $true ([ordered]@{ result = 'ok'; step = 'retain'; removed = $removed.Count; objectsRemoved = $prune.ObjectsRemoved })
     }
