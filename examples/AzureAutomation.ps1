@@ -90,7 +90,9 @@ function Invoke-Sandbox {
         Write-Step "verified $($backup.BackupId): $($test.Status)"
     }
     $keep = @{}
-    foreach ($rule in 'KeepDaily', 'KeepWeekly', 'KeepMonthly') { if ((Get-Variable $rule).Value) { $keep[$rule] = (Get-Variable $rule).Value } }
+    if ($KeepDaily) { $keep.KeepDaily = $KeepDaily }
+    if ($KeepWeekly) { $keep.KeepWeekly = $KeepWeekly }
+    if ($KeepMonthly) { $keep.KeepMonthly = $KeepMonthly }
     if ($keep.Count) {
         $rows = @(Remove-HestiaBackup -Repository $Repository @keep -Confirm:$false)
         Write-Step "removed $(@($rows | Where-Object Action -EQ Removed).Count) of $($rows.Count) backups"

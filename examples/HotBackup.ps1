@@ -135,7 +135,9 @@ foreach ($target in $targets) {
 
 # Only of indexes that have a new backup: where backups fail, the old ones are all there is.
 $keep = @{}
-foreach ($rule in 'KeepDaily', 'KeepWeekly', 'KeepMonthly') { if ($PSBoundParameters[$rule]) { $keep[$rule] = $PSBoundParameters[$rule] } }
+if ($KeepDaily) { $keep.KeepDaily = $KeepDaily }
+if ($KeepWeekly) { $keep.KeepWeekly = $KeepWeekly }
+if ($KeepMonthly) { $keep.KeepMonthly = $KeepMonthly }
 if ($keep.Count -and $done.Count) {
     try {
         $removed = @(Remove-HestiaBackup -Repository $Repository -IndexName @($done | ForEach-Object { [WildcardPattern]::Escape($_) }) @keep -Confirm:$false | Where-Object Action -EQ Removed)

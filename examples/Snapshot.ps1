@@ -26,15 +26,14 @@ param(
 
 Set-StrictMode -Version 3
 $ErrorActionPreference = 'Stop'
+$PSNativeCommandUseErrorActionPreference = $true
 Import-Module ($env:HESTIAPS_MODULE ?? 'HestiaPS')
 $window = $null
 $end = $null
 try {
     $window = Suspend-HestiaIndex -LiteralPath $Path -Duration $Duration -Confirm:$false
     try {
-        $global:LASTEXITCODE = 0
         & ([scriptblock]::Create($Command.Replace('{lsn}', "$($window.Lsn)").Replace('{path}', $window.Path)))
-        if ($LASTEXITCODE) { throw "The command ended with $LASTEXITCODE." }
     }
     finally { $end = Resume-HestiaIndex -LiteralPath $Path -Confirm:$false -WarningAction SilentlyContinue }
 }

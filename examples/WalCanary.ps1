@@ -88,7 +88,7 @@ function Format-Measure($Measure) {
         "commit $($Measure.CommitMilliseconds ?? '-') ms, stalled $($Measure.StallPercent) %"
 }
 
-function Set-Durability($Entry, [string] $To) {
+function Switch-Durability($Entry, [string] $To) {
     $change = Set-HestiaIndex -LiteralPath $Entry.Path -Durability $To -Confirm:$false
     $now = (Get-HestiaIndex -LiteralPath $Entry.Path).Durability
     if ("$now" -ne $To) { throw "$($Entry.Path) says $now after the change to $To." }
@@ -110,7 +110,7 @@ function Get-Complaint($Entry) {
 
 function Undo-Change {
     foreach ($entry in @($state.Values | Where-Object Changed)) {
-        Set-Durability $entry $entry.Before
+        Switch-Durability $entry $entry.Before
         $entry.Changed = $false
         Save-State
     }
@@ -141,11 +141,11 @@ try {
         # Written down before it happens: a run that ends in between takes back one that was not changed, which changes nothing.
         $entry.Changed = $true
         Save-State
-        Set-Durability $entry $Durability
+        Switch-Durability $entry $Durability
     }
     $complaints = @(foreach ($entry in @($state.Values | Where-Object IsCanary)) {
         # An earlier run may have ended between noting and doing it.
-        if ("$((Get-HestiaIndex -LiteralPath $entry.Path).Durability)" -ne $Durability) { Set-Durability $entry $Durability }
+        if ("$((Get-HestiaIndex -LiteralPath $entry.Path).Durability)" -ne $Durability) { Switch-Durability $entry $Durability }
         $entry.After = Measure-Index $entry.Path
         Write-Stage "canary $($entry.Path): $Durability, $(Format-Measure $entry.After)"
         Get-Complaint $entry | ForEach-Object { "$($entry.Path): $_" }
@@ -161,7 +161,7 @@ try {
         if ($entry.Changed -and "$((Get-HestiaIndex -LiteralPath $entry.Path).Durability)" -eq $Durability) { continue }
         $entry.Changed = $true
         Save-State
-        Set-Durability $entry $Durability
+        Switch-Durability $entry $Durability
     }
     Write-Stage "rolled out: $($state.Count) indexes are $Durability"
 }

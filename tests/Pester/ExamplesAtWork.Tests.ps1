@@ -9,7 +9,6 @@ BeforeDiscovery {
 
 BeforeAll {
     . $PSScriptRoot/TestSupport.ps1
-    . $PSScriptRoot/Owner.ps1
     $examples = Join-Path (Split-Path (Split-Path $PSScriptRoot)) 'examples'
 
     # Output lines (both streams) and exit code of an example.

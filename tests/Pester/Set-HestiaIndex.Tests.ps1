@@ -2,7 +2,6 @@
 
 BeforeAll {
     . $PSScriptRoot/TestSupport.ps1
-    . $PSScriptRoot/Owner.ps1
 }
 
 Describe 'Set-HestiaIndex' {

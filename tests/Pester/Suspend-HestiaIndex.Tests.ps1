@@ -3,7 +3,6 @@
 
 BeforeAll {
     . $PSScriptRoot/TestSupport.ps1
-    . $PSScriptRoot/Owner.ps1
 }
 
 Describe 'Suspend-HestiaIndex' {
