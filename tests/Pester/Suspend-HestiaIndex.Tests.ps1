@@ -18,7 +18,7 @@ Describe 'Suspend-HestiaIndex' {
         ($window.Until - $window.Began).TotalMinutes | Should -Be 5
         $copy = New-TestPath copy
         $before = Get-FolderState $ix.Path
-        Copy-Item -LiteralPath $ix.Path -Destination $copy -Recurse -Exclude .lock
+        if ($IsWindows) { Copy-Item -LiteralPath $ix.Path -Destination $copy -Recurse -Exclude .lock } else { & cp -r $ix.Path $copy }
         (Get-HestiaEntry -Index $ix -Key k00007).Value | Should -Be 'value 7'
         Get-FolderState $ix.Path | Should -Be $before
         $end = Resume-HestiaIndex -Path $ix.Path
