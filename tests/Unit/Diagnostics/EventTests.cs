@@ -62,7 +62,7 @@ public sealed class EventTests : IndexTestBase
         var disk = new SimulatedDisk(1);
         var files = new SimulatedFileSystem(disk);
         files.CreateDirectory("/disk");
-        var index = HestiaIndex.Create("/disk/index", options: new IndexOptions { FileSystem = files, EventListener = _listener });
+        var index = HestiaIndex.Create("/disk/index", options: new IndexOptions { FileSystem = files, Scheduler = new SimulatedScheduler(new Random(1)), EventListener = _listener });
         index.Put("a"u8, "1"u8);
         disk.Fault = static (call, path) => call == DiskCall.Sync ? IOErrors.FromErrno(5, $"planted on {path}") : null;
         Assert.Equal(HestiaErrorCode.IndexFailed, Assert.Throws<HestiaException>(() => index.Put("b"u8, "2"u8)).Code);
@@ -83,7 +83,7 @@ public sealed class EventTests : IndexTestBase
         var files = new SimulatedFileSystem(disk);
         files.CreateDirectory("/disk");
         using var index = HestiaIndex.Create(
-            "/disk/index", new IndexSettings { Durability = Durability.Off }, new IndexOptions { FileSystem = files, EventListener = _listener });
+            "/disk/index", new IndexSettings { Durability = Durability.Off }, new IndexOptions { FileSystem = files, Scheduler = new SimulatedScheduler(new Random(1)), EventListener = _listener });
         index.Put("a"u8, "1"u8);
         disk.Fault = static (call, path) =>
             call == DiskCall.Create && path.Contains("segments", StringComparison.Ordinal) ? IOErrors.FromErrno(28, "planted: no space") : null;

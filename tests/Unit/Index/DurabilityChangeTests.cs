@@ -82,12 +82,7 @@ public sealed class DurabilityChangeTests : IndexTestBase
     [Fact]
     public void Writers_go_on_and_nothing_acknowledged_is_lost_when_it_changes_under_them()
     {
-        var disk = new SimulatedDisk(7);
-        var files = new SimulatedFileSystem(disk);
-        files.CreateDirectory("/disk");
-        files.SyncDirectory("/");
-        var options = Small with { FileSystem = files };
-        var index = HestiaIndex.Create("/disk/index", new IndexSettings { Durability = Durability.Off }, options);
+        using var index = HestiaIndex.Create(IndexPath, new IndexSettings { Durability = Durability.Off }, Small);
         var acknowledged = new int[4];
         using var stop = new CancellationTokenSource();
         var writers = new Thread[acknowledged.Length];
@@ -110,10 +105,7 @@ public sealed class DurabilityChangeTests : IndexTestBase
         Thread.Sleep(50);
         stop.Cancel();
         foreach (var writer in writers) writer.Join();
-        disk.Survival = 0;
-        disk.PowerOff();
-        disk.PowerOn();
-        using var opened = HestiaIndex.Open("/disk/index", options with { FileSystem = new SimulatedFileSystem(disk) });
+        using var opened = HestiaIndex.Open(CopyAsIs(index, "killed"));
         Assert.Equal(Durability.Sync, opened.Durability);
         for (var t = 0; t < acknowledged.Length; t++)
             for (var i = 0; i < acknowledged[t]; i++) Assert.NotNull(opened.Get(Bytes($"{t}/{i:D6}")));
@@ -125,7 +117,8 @@ public sealed class DurabilityChangeTests : IndexTestBase
         var disk = new SimulatedDisk(7);
         var files = new SimulatedFileSystem(disk);
         files.CreateDirectory("/disk");
-        using (var index = HestiaIndex.Create("/disk/index", new IndexSettings { Durability = Durability.Off }, new IndexOptions { FileSystem = files }))
+        using (var index = HestiaIndex.Create("/disk/index", new IndexSettings { Durability = Durability.Off },
+            new IndexOptions { FileSystem = files, Scheduler = new SimulatedScheduler(new Random(1)) }))
         {
             index.Put("a"u8, "1"u8);
             disk.Fault = static (call, path) => call == DiskCall.Create && path.Contains("index.json", StringComparison.Ordinal)
@@ -142,7 +135,7 @@ public sealed class DurabilityChangeTests : IndexTestBase
             Assert.Equal(HestiaErrorCode.IndexInUse, Assert.Throws<HestiaException>(() => HestiaIndex.SetDurability(files, "/disk/index", Durability.Off)).Code);
         }
 
-        using var opened = HestiaIndex.Open("/disk/index", new IndexOptions { FileSystem = files });
+        using var opened = HestiaIndex.Open("/disk/index", new IndexOptions { FileSystem = files, Scheduler = new SimulatedScheduler(new Random(1)) });
         Assert.Equal(Durability.Sync, opened.Durability);
         Assert.Equal("3"u8.ToArray(), opened.Get("c"u8));
     }

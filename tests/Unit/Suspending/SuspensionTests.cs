@@ -222,7 +222,8 @@ public sealed class SuspensionTests : IndexTestBase
         var disk = new Hestia.Unit.Simulation.SimulatedDisk(1);
         var files = new Hestia.Unit.Simulation.SimulatedFileSystem(disk);
         files.CreateDirectory("/disk");
-        using var index = HestiaIndex.Create("/disk/index", options: new IndexOptions { FileSystem = files });
+        using var index = HestiaIndex.Create(
+            "/disk/index", options: new IndexOptions { FileSystem = files, Scheduler = new Hestia.Unit.Simulation.SimulatedScheduler(new Random(1)) });
         index.Put("a"u8, "1"u8);
         disk.Fault = static (call, path) => call == Hestia.Unit.Simulation.DiskCall.Create && path.Contains("segments", StringComparison.Ordinal)
             ? Hestia.Core.IO.IOErrors.FromErrno(28, "planted: no space") : null;
