@@ -54,7 +54,7 @@ Describe 'Beside an application' {
         $owner = Start-Owner $path
         $closed = New-ClosedIndex -Path (Join-Path $indexes 'customers') -Count 30
     }
-    AfterAll { if ($owner -and -not $owner.HasExited) { $owner.Kill($true) } }
+    AfterAll { Remove-Owner $owner }
 
     It 'HotBackup.ps1 flushes, backs up, ships the log, verifies, retains, and says it in a line for each index' {
         $arguments = '-Path', "$indexes/*", '-Repository', $repository, '-Wal', '-KeepDaily', '7', '-VerifyPercent', '100'
@@ -178,7 +178,7 @@ Describe 'WalCanary.ps1' {
         }
         function Get-Durability { 'a', 'b', 'c' | ForEach-Object { "$((Get-HestiaIndex -LiteralPath (Join-Path $indexes $_)).Durability)" } }
     }
-    AfterAll { if ($owner -and -not $owner.HasExited) { $owner.Kill($true) } }
+    AfterAll { Remove-Owner $owner }
 
     It 'takes the canaries back when a threshold is passed, and touches no other' {
         $run = Invoke-Example WalCanary.ps1 '-Path', "$indexes/*", '-StatePath', (Join-Path $folder 'strict.json'), '-Seconds', '1', '-MaxCommitMilliseconds', '0.000001'

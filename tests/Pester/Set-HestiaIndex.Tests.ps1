@@ -59,10 +59,7 @@ Describe 'Set-HestiaIndex' {
                 Start-Sleep -Milliseconds 20
             }
         }
-        finally {
-            $owner.Kill($true)
-            $owner.WaitForExit()
-        }
+        finally { Remove-Owner $owner }
         $check = Test-HestiaIndex -Path $path
         $check.LastLsn | Should -BeGreaterOrEqual $last
         (Get-HestiaIndex -Path $path).Durability | Should -Be GroupSync

@@ -34,7 +34,7 @@ Describe 'Suspend-HestiaIndex' {
 
     It 'ends by its time limit and says so, once' {
         $ix = New-TestIndex -Count 3
-        $null = $ix | Suspend-HestiaIndex -Duration 200ms
+        $null = $ix | Suspend-HestiaIndex -Duration '200ms'
         Set-HestiaEntry -Index $ix -Key waits -Value 1
         $end = Resume-HestiaIndex -Index $ix -WarningVariable said -WarningAction SilentlyContinue
         $end.Expired | Should -BeTrue
@@ -44,8 +44,8 @@ Describe 'Suspend-HestiaIndex' {
 
     It 'refuses what makes no sense and changes nothing' {
         $ix = New-TestIndex -Count 3
-        $null = Assert-Failure { Suspend-HestiaIndex -Index $ix -Duration 2d } -ErrorId InvalidOption
-        $null = Assert-Failure { Suspend-HestiaIndex -Index $ix -Duration 0s } -ErrorId InvalidOption
+        $null = Assert-Failure { Suspend-HestiaIndex -Index $ix -Duration '2d' } -ErrorId InvalidOption
+        $null = Assert-Failure { Suspend-HestiaIndex -Index $ix -Duration '0s' } -ErrorId InvalidOption
         { Suspend-HestiaIndex -Index $ix -Duration 30 } | Should -Throw '*not a duration*'
         Suspend-HestiaIndex -Index $ix -Duration 1m -WhatIf | Should -BeNullOrEmpty
         Set-HestiaEntry -Index $ix -Key goes -Value 1
@@ -63,7 +63,7 @@ Describe 'Suspending an index of another process' {
         $owner = Start-Owner $path
     }
     AfterAll {
-        if ($owner) { $owner.Kill($true) }
+        Remove-Owner $owner
     }
 
     It 'holds its directory still while it wants to write, and lets it go on' {
@@ -89,7 +89,8 @@ Describe 'Suspending an index of another process' {
     }
 
     It 'ends by itself when the shell that asked for it is gone' {
-        $child = Invoke-Child -Script "(Suspend-HestiaIndex -Path '$path' -Duration 1s).Lsn; [Environment]::Exit(0)"
+        $child = Invoke-Child -Script "`$ErrorActionPreference = 'Stop'; (Suspend-HestiaIndex -Path '$path' -Duration '1s').Lsn; [Environment]::Exit(0)"
+        $child.ExitCode | Should -Be 0 -Because $child.Error
         $lsn = [ulong]$child.Output
         $until = [datetime]::UtcNow.AddSeconds(30)
         while ((Get-HestiaIndex -Path $path).Statistics.LastLsn.Value -le $lsn) {
@@ -101,7 +102,6 @@ Describe 'Suspending an index of another process' {
 
     It 'loses nothing by it' {
         $written = Stop-Owner $owner
-        $owner = $null
         (Test-HestiaIndex -Path $path -Deep).Entries | Should -Be $written
     }
 }

@@ -178,3 +178,15 @@ function Stop-Owner {
     if ($ended.ExitCode) { throw "The owner failed: $($ended.Output) $($ended.Error)" }
     [long](($ended.Output -split "`n")[-1] -replace '\D')
 }
+
+function Remove-Owner {
+    # Kills it, unless it has ended already.
+    param([System.Diagnostics.Process] $Owner)
+    if (-not $Owner) { return }
+    try {
+        $Owner.Kill($true)
+        $Owner.WaitForExit()
+    }
+    catch [System.InvalidOperationException] { Write-Debug 'It has ended.' }
+    catch [System.Management.Automation.MethodInvocationException] { Write-Debug 'It has ended.' }
+}
