@@ -18,7 +18,7 @@
 .EXAMPLE
     ./examples/AzureAutomation.ps1 -Form HybridWorker -Repository s3://backups/site-1 -Path D:\indexes\* -ScratchPath D:\scratch
 #>
-[CmdletBinding()]
+[CmdletBinding(PositionalBinding = $false)]
 param(
     [Parameter(Mandatory)]
     [ValidateSet('Sandbox', 'HybridWorker')]

@@ -10,7 +10,7 @@
 .EXAMPLE
     ./examples/ParallelBackup.ps1 -Path /srv/indexes -Repository /mnt/backups -ThrottleLimit 4 | Format-Table
 #>
-[CmdletBinding()]
+[CmdletBinding(PositionalBinding = $false)]
 param(
     # Folder whose subfolders are indexes; others are passed over.
     [Parameter(Mandatory)]

@@ -9,7 +9,7 @@
 .EXAMPLE
     ./examples/Snapshot.ps1 -Path /srv/orders -Duration 30s -Command 'zfs snapshot tank/srv@{lsn}'
 #>
-[CmdletBinding()]
+[CmdletBinding(PositionalBinding = $false)]
 param(
     # Folder of the index.
     [Parameter(Mandatory)]

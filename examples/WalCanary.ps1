@@ -19,7 +19,7 @@
 .EXAMPLE
     ./examples/WalCanary.ps1 -Path /srv/indexes/* -StatePath /var/lib/hestia/canary.json -RollBack
 #>
-[CmdletBinding()]
+[CmdletBinding(PositionalBinding = $false)]
 param(
     # Folders of the indexes; wildcards are fine.
     [Parameter(Mandatory)]

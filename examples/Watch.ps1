@@ -12,7 +12,7 @@
 .EXAMPLE
     ./examples/Watch.ps1 -Path /srv/orders -Interval 10 -Count 360 -PassThru | Export-Csv hour.csv
 #>
-[CmdletBinding()]
+[CmdletBinding(PositionalBinding = $false)]
 param(
     # Folder of the index.
     [Parameter(Mandatory)]

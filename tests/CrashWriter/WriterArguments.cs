@@ -51,7 +51,7 @@ internal sealed class WriterArguments
         return new IndexOptions
         {
             Durability = Durability,
-            MemtableBytes = 64L << (10 + random.Next(3)),
+            MemtableBytes = Number("memtable", 0) is > 0 and var kibibytes ? (long)kibibytes << 10 : 64L << (10 + random.Next(3)),
             MaxMemtables = random.Next(2, 4),
             CacheBytes = 256 << 10,
             MaxOpenFiles = 16,

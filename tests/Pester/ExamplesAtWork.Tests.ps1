@@ -13,8 +13,17 @@ BeforeAll {
 
     # Output lines (both streams) and exit code of an example.
     function Invoke-Example([string] $Name, [string[]] $ArgumentList) {
-        $output = & $PowerShellExe -NoProfile -NonInteractive -File (Join-Path $examples $Name) @ArgumentList 2>&1 | Out-String -Width 500
-        [pscustomobject]@{ ExitCode = $LASTEXITCODE; Output = $output; Lines = @($output -split "`r?`n" | Where-Object { $_ }) }
+        # Not with &, which would put the files in the place of a * as a shell does.
+        $start = [System.Diagnostics.ProcessStartInfo]::new($PowerShellExe)
+        foreach ($argument in @('-NoProfile', '-NonInteractive', '-File', (Join-Path $examples $Name)) + $ArgumentList) { $start.ArgumentList.Add($argument) }
+        $start.RedirectStandardOutput = $true
+        $start.RedirectStandardError = $true
+        $start.Environment['NO_COLOR'] = '1'
+        $process = [System.Diagnostics.Process]::Start($start)
+        $errors = $process.StandardError.ReadToEndAsync()
+        $output = $process.StandardOutput.ReadToEnd() + $errors.Result
+        $process.WaitForExit()
+        [pscustomobject]@{ ExitCode = $process.ExitCode; Output = $output; Lines = @($output -split "`r?`n" | Where-Object { $_ }) }
     }
 
     function New-Folder { (New-Item -ItemType Directory -Path (Join-Path $TestDrive ([guid]::NewGuid()))).FullName }
@@ -104,8 +113,8 @@ Describe 'Beside an application' {
         if (-not $IsWindows) { $command = "& cp -r '{path}' '$copy'" }
         $run = Invoke-Example Snapshot.ps1 '-Path', $path, '-Command', $command, '-Duration', '1m'
         $run.ExitCode | Should -Be 0 -Because $run.Output
-        $run.Output | Should -Match 'at LSN (\d+)'
-        (Test-HestiaIndex -LiteralPath $copy -Deep).LastLsn | Should -Be ([ulong]$Matches[1])
+        $lsn = [regex]::Match($run.Output, 'at LSN (\d+)').Groups[1].Value
+        "$((Test-HestiaIndex -LiteralPath $copy -Deep).LastLsn)" | Should -Be $lsn -Because $run.Output
 
         $late = Invoke-Example Snapshot.ps1 '-Path', $path, '-Command', 'Start-Sleep -Seconds 2', '-Duration', '500ms'
         $late.ExitCode | Should -Be 2 -Because $late.Output

@@ -90,8 +90,9 @@ internal sealed class BaseChoice(FileSystem files, string path, CheckResult chec
             if (segment.IsWhole || segment.Copy is not null) continue;
             if (segment.Ruin is not null || segment.IsPresent) return 0;
             var manifest = segment.Manifest;
-            if (manifest.MinLsn == Lsn.None) gone += (ulong)manifest.Entries; // of the deepest level, where nothing tells more
-            else ranges.Add((manifest.MinLsn.Value, manifest.MaxLsn.Value));
+            // Of the deepest level nothing tells which writes it holds: it may be any up to the checkpoint.
+            if (manifest.MinLsn == Lsn.None) return candidate.Document.Checkpoint.Value;
+            ranges.Add((manifest.MinLsn.Value, manifest.MaxLsn.Value));
         }
 
         ranges.Sort();

@@ -16,6 +16,9 @@ internal static class RawCopyScenario
     private const int CopiesOfOneChild = 8;
     private const int GraceSeconds = 300;
 
+    /// <summary>Flushes are asked for all the time as it is; smaller memtables would change the manifest faster than anything is copied.</summary>
+    private const int MemtableKibibytes = 4096;
+
     private static readonly Durability[] s_durabilities = [Durability.GroupSync, Durability.Off, Durability.Async, Durability.Sync];
 
     /// <returns>One line that says what was done.</returns>
@@ -46,7 +49,7 @@ internal static class RawCopyScenario
         Directory.CreateDirectory(folder);
         var index = Path.Combine(folder, "index");
         HestiaIndex.Create(index, new IndexSettings { Durability = durability }).Close();
-        using var child = new WriterProcess(index, durability, random.Next(), [$"grace={GraceSeconds}"]);
+        using var child = new WriterProcess(index, durability, random.Next(), [$"grace={GraceSeconds}", $"memtable={MemtableKibibytes}"]);
         child.WaitForOpen();
         var nothing = new ulong[WriterProcess.Threads];
         for (var i = 0; i < CopiesOfOneChild && goOn(); i++)
