@@ -95,7 +95,7 @@ $flawed = 0
 $done = [System.Collections.Generic.HashSet[string]]::new()
 foreach ($target in $targets) {
     $clock = [System.Diagnostics.Stopwatch]::StartNew()
-    $where = $target.LiteralPath ?? $target.Index.Path
+    $where = $target['LiteralPath'] ?? $target['Index'].Path
     $line = [ordered]@{ result = 'ok'; index = Split-Path -Leaf $where }
     $step = 'flush'
     $backup = $null
