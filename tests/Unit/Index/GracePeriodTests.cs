@@ -16,7 +16,7 @@ public sealed class GracePeriodTests
         files.CreateDirectory("/disk");
         var age = TimeSpan.FromMinutes(15);
         using var index = HestiaIndex.Create(
-            "/disk/index", options: new IndexOptions { FileSystem = files, Scheduler = new SimulatedScheduler(new Random(1)), RetiredAge = age, BackgroundCompaction = false, Level0Slowdown = 1024 });
+            "/disk/index", options: new IndexOptions { FileSystem = files, Scheduler = new SimulatedScheduler(new Random(1)), MemtableBytes = 64 << 10, RetiredAge = age, BackgroundCompaction = false, Level0Slowdown = 1024 });
         var written = new List<DateTimeOffset>();
         for (var i = 0; i < 900; i++)
         {
