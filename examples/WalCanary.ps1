@@ -143,15 +143,16 @@ try {
         Save-State
         Switch-Durability $entry $Durability
     }
-    $complaints = @(foreach ($entry in @($state.Values | Where-Object IsCanary)) {
+    $complaints = [System.Collections.Generic.List[string]]::new()
+    foreach ($entry in @($state.Values | Where-Object IsCanary)) {
         # An earlier run may have ended between noting and doing it.
         if ("$((Get-HestiaIndex -LiteralPath $entry.Path).Durability)" -ne $Durability) { Switch-Durability $entry $Durability }
         $entry.After = Measure-Index $entry.Path
         Write-Stage "canary $($entry.Path): $Durability, $(Format-Measure $entry.After)"
-        Get-Complaint $entry | ForEach-Object { "$($entry.Path): $_" }
-    })
+        foreach ($complaint in Get-Complaint $entry) { $complaints.Add("$($entry.Path): $complaint") }
+    }
     Save-State
-    if ($complaints) {
+    if ($complaints.Count) {
         foreach ($complaint in $complaints) { Write-Stage "NOT GOOD $complaint" }
         Undo-Change
         Write-Stage 'ROLLED BACK: every canary is what it was before'
