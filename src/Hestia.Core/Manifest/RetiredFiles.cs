@@ -1,4 +1,5 @@
 using Hestia.Core.Archiving;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Segments;
 using Hestia.Core.Wal;
@@ -16,8 +17,11 @@ namespace Hestia.Core.Manifest;
 /// </summary>
 internal sealed class RetiredFiles
 {
-    /// <summary>So many old manifests are kept whatever they name; up to the second number while all together name no more than the third.</summary>
-    private const int MinManifests = 64, MaxManifests = 512, MaxKeptNames = 1 << 16;
+    /// <summary>So many of the newest stay whatever the time between them; of older ones not more than one for each of so many parts of the grace period.</summary>
+    private const int AllOfNewest = 128;
+
+    private const int PartsOfAge = 32;
+    private const int MaxManifests = AllOfNewest + PartsOfAge + 1;
     private const long MinBudget = 1L << 30;
 
     private readonly object _gate = new();
@@ -31,7 +35,6 @@ internal sealed class RetiredFiles
     private readonly List<LogFile> _logs = []; // closed log files, oldest first
     private ManifestDocument _live;
     private ManifestFile _liveFile;
-    private long _keptNames; // of all in _old
     private long _retiredBytes;
     private int _logHolds;
 
@@ -57,7 +60,7 @@ internal sealed class RetiredFiles
         using (Hold())
         {
             Name(document, +1);
-            Keep(new Old(document, file, retiredAt));
+            _old.AddLast(new Old(document, file, retiredAt));
         }
     }
 
@@ -160,7 +163,7 @@ internal sealed class RetiredFiles
         using (Hold())
         {
             Name(after, +1);
-            Keep(new Old(before, _liveFile, _context.Files.Clock.GetUtcNow()));
+            _old.AddLast(new Old(before, _liveFile, _context.Files.Clock.GetUtcNow()));
             _live = after;
             _liveFile = file;
         }
@@ -171,19 +174,32 @@ internal sealed class RetiredFiles
     /// </summary>
     public void Prune()
     {
+        if (!_context.Quiesce.TryEnter()) return;
+        try
+        {
+            PruneNow();
+        }
+        finally
+        {
+            _context.Quiesce.Exit();
+        }
+    }
+
+    /// <summary>As <see cref="Prune"/>, by the one who has closed the gate.</summary>
+    public void PruneNow()
+    {
         // A failed index does not know which of its manifests will be found at the next open, so it deletes nothing.
         if (_context.Health.Cause is not null) return;
         using (Hold())
         {
             var budget = _context.Options.RetiredBytes ?? Math.Max(MinBudget, _live.SegmentBytes / 4);
             var now = _context.Files.Clock.GetUtcNow();
-            var dropped = false;
+            var dropped = Thin();
             while (_old.First is { } oldest
-                && (now - oldest.Value.RetiredAt >= _context.Options.RetiredAge || TooManyManifests() || CountRetired() > budget))
+                && (now - oldest.Value.RetiredAt >= _context.Options.RetiredAge || _old.Count > MaxManifests || CountRetired() > budget))
             {
                 if (!TryDelete(oldest.Value.File.Path)) break;
                 _old.RemoveFirst();
-                _keptNames -= oldest.Value.Document.Segments.Count;
                 Name(oldest.Value.Document, -1);
                 dropped = true;
             }
@@ -195,15 +211,30 @@ internal sealed class RetiredFiles
         }
     }
 
-    private WorkScheduler.HeldGate Hold() => _context.Options.Scheduler.Hold(_gate);
-
-    private void Keep(Old old)
+    /// <summary>
+    /// Under load manifests follow one another so fast that a bound on their number alone would end the grace period after a minute. A copy that was begun
+    /// at any moment of it needs one that is at most a little older, and the log from there on.
+    /// </summary>
+    private bool Thin()
     {
-        _old.AddLast(old);
-        _keptNames += old.Document.Segments.Count;
+        var thinned = false;
+        var least = _context.Options.RetiredAge / PartsOfAge;
+        while (_old.Count > AllOfNewest)
+        {
+            // Everything older has been thinned already, so only the one that has just become old is looked at.
+            var node = _old.Last!;
+            for (var i = 0; i < AllOfNewest; i++) node = node.Previous!;
+            while (node.Previous is { } before && node.Value.RetiredAt - before.Value.RetiredAt >= least) node = before;
+            if (node.Previous is null || !TryDelete(node.Value.File.Path)) break;
+            Name(node.Value.Document, -1);
+            _old.Remove(node);
+            thinned = true;
+        }
+
+        return thinned;
     }
 
-    private bool TooManyManifests() => _old.Count > MaxManifests || (_old.Count > MinManifests && _keptNames > MaxKeptNames);
+    private WorkScheduler.HeldGate Hold() => _context.Options.Scheduler.Hold(_gate);
 
     private void DropSegments(DateTimeOffset now)
     {
@@ -251,6 +282,10 @@ internal sealed class RetiredFiles
         try
         {
             Archive.RecordDropped(through);
+            _context.Events?.Raise(
+                IndexEventId.ArchiveGap, IndexEventLevel.Warning,
+                "Log of the index {IndexName} ({IndexPath}) up to LSN {Lsn} was given up before the archive had got it: the queue is full.",
+                ("Lsn", through.Value));
             return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
