@@ -18,14 +18,18 @@ public sealed class StoreEntryReader : IDisposable
     private long _bytesRead;
     private bool _ended;
 
-    private StoreEntryReader(StoreDirectory directory, IReadOnlyList<StoreFile> listing, WalOverlay overlay, RouteMap map)
+    private StoreEntryReader(StoreDirectory directory, IReadOnlyList<StoreFile> listing, WalOverlay overlay, RouteMap map, Action<long>? onRead)
     {
         _directory = directory;
         _listing = listing;
         foreach (var file in listing) BytesTotal += IsSorted(file) ? file.Length : 0;
         List<EntrySource> sources =
         [
-            new RoutedSource(directory.Files, directory.Path, directory.Manifest, map, bytes => Interlocked.Add(ref _bytesRead, bytes)),
+            new RoutedSource(directory.Files, directory.Path, directory.Manifest, map, bytes =>
+            {
+                Interlocked.Add(ref _bytesRead, bytes);
+                onRead?.Invoke(bytes);
+            }),
             .. overlay.TakeSources(),
         ];
         _entries = new MergedSource(directory.KeyType, sources);
@@ -87,13 +91,19 @@ public sealed class StoreEntryReader : IDisposable
     internal static StoreEntryReader Open(StoreDirectory directory, StoreReadOptions options, CancellationToken cancellationToken)
     {
         directory.RequireNotInUse(options.AllowUnknownOwner);
+        return OpenUnlocked(directory, options, null, cancellationToken);
+    }
+
+    /// <summary>As <see cref="Open"/>, whoever has the directory open: for checks, which say so.</summary>
+    internal static StoreEntryReader OpenUnlocked(StoreDirectory directory, StoreReadOptions options, Action<long>? onRead, CancellationToken cancellationToken)
+    {
         var listing = directory.ListFiles();
         using var overlay = new WalOverlay(directory.KeyType, options.ScratchDirectory);
         try
         {
             var replayed = ReadLog(directory, overlay, cancellationToken);
             var map = RequireRouteMap(directory);
-            return new StoreEntryReader(directory, listing, overlay, map) { ReplayedOperations = replayed };
+            return new StoreEntryReader(directory, listing, overlay, map, onRead) { ReplayedOperations = replayed };
         }
         catch (Exception e) when (Translate(directory, e) is { } translated)
         {
@@ -154,7 +164,7 @@ public sealed class StoreEntryReader : IDisposable
         _ => null,
     };
 
-    private static bool IsSorted(StoreFile file) => file.RelativePath.StartsWith("segment-", StringComparison.Ordinal)
+    internal static bool IsSorted(StoreFile file) => file.RelativePath.StartsWith("segment-", StringComparison.Ordinal)
         && (file.RelativePath.EndsWith("-index.sst", StringComparison.Ordinal) || file.RelativePath.EndsWith(".cache", StringComparison.Ordinal));
 
     private void RequireUnchanged()

@@ -1,12 +1,13 @@
 using System.Management.Automation;
 using Hestia.Core;
+using Hestia.HestiaStore;
 
 namespace HestiaPS.Commands;
 
 /// <summary>Lists this process's open sessions, or reports indexes by path without opening them.</summary>
 [Cmdlet(VerbsCommon.Get, "HestiaIndex", DefaultParameterSetName = SessionSet)]
 [OutputType(typeof(IndexSession), ParameterSetName = [SessionSet])]
-[OutputType(typeof(IndexInfo), ParameterSetName = [PathSet, LiteralPathSet])]
+[OutputType(typeof(IndexInfo), typeof(StoreIndexInfo), ParameterSetName = [PathSet, LiteralPathSet])]
 public sealed class GetHestiaIndexCommand : HestiaCmdlet
 {
     private const string SessionSet = "Session";
@@ -46,9 +47,12 @@ public sealed class GetHestiaIndexCommand : HestiaCmdlet
         {
             if (!TryItem(path, () => ParameterSetName == PathSet ? ResolveMany(path) : [ResolveOne(path)], out var resolved)) continue;
             foreach (var one in resolved)
-                if (TryItem(one, () => IndexDescription.Read(one), out var description)) WriteObject(new IndexInfo(description));
+                if (TryItem<object>(one, () => Describe(one), out var description)) WriteObject(description);
         }
     }
+
+    private static object Describe(string path) => PathFormats.IsHestiaStore(path)
+        ? new StoreIndexInfo(StoreDescription.Read(path)) : new IndexInfo(IndexDescription.Read(path));
 
     private void WriteSessions()
     {

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using Hestia.Core;
+using Hestia.HestiaStore.Checking;
 
 namespace HestiaPS.Commands;
 
@@ -22,6 +23,7 @@ public sealed class TestHestiaIndexCommand : IndexTargetCmdlet
         var options = new CheckOptions { Deep = Deep };
         var done = TryItem(target.Path, () => Run($"Checking {target.Name}", (progress, token) => target.Session is { } session
             ? session.Engine.Check(options, progress, token)
+            : PathFormats.IsHestiaStore(target.Path) ? StoreChecker.Check(target.Path, progress, token)
             : IndexChecker.Check(target.Path, options, progress, token)), out var report);
         if (!done) return;
         if (Quiet)

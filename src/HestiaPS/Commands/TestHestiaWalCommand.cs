@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using Hestia.Core.Wal;
+using Hestia.HestiaStore.Wal;
 
 namespace HestiaPS.Commands;
 
@@ -15,7 +16,7 @@ public sealed class TestHestiaWalCommand : IndexTargetCmdlet
     private protected override void ProcessTarget(IndexTarget target)
     {
         var done = TryItem(target.Path, () => Run($"Checking the log of {target.Name}", (_, token) =>
-            WalInspector.Check(target.Path, token)), out var report);
+            PathFormats.HasHestiaStoreLog(target.Path) ? StoreWalInspector.Check(target.Path, token) : WalInspector.Check(target.Path, token)), out var report);
         if (!done) return;
         if (Quiet)
         {
@@ -29,9 +30,12 @@ public sealed class TestHestiaWalCommand : IndexTargetCmdlet
         {
             WriteError(Failures.ToErrorRecord(new HestiaCommandException(
                 CommandErrors.WalUnhealthy, ErrorCategory.InvalidData,
-                $"The log at '{result.Path}' is damaged: {FindingInfo.Summary(result.Findings)} Open would: {result.OpenWould}",
+                $"The log at '{result.Path}' is damaged: {FindingInfo.Summary(result.Findings)} {OpenWould(result)}",
                     result.Path,
                 "See Findings; then run Test-HestiaIndex on the index, and Repair-HestiaIndex with -WhatIf to see what can be saved.")));
         }
     }
+
+    private static string OpenWould(WalTestResult result) =>
+        result.OpenWould.StartsWith("HestiaStore ", StringComparison.Ordinal) ? result.OpenWould : $"Open would: {result.OpenWould}";
 }

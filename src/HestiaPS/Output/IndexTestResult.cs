@@ -5,7 +5,7 @@ namespace HestiaPS;
 /// <summary>What Test-HestiaIndex found.</summary>
 public sealed class IndexTestResult
 {
-    internal IndexTestResult(CheckReport report, bool deep, DataEncoding keys)
+    internal IndexTestResult(CheckReport report, bool deep, DataView keys)
     {
         Name = report.Name;
         Path = report.Path;

@@ -6,7 +6,7 @@ namespace HestiaPS;
 /// <summary>What Test-HestiaWal found.</summary>
 public sealed class WalTestResult
 {
-    internal WalTestResult(WalReport report, DataEncoding keys)
+    internal WalTestResult(WalReport report, DataView keys)
     {
         Path = report.CheckedPath;
         Healthy = report.Healthy;
