@@ -133,7 +133,9 @@ public sealed class StoreEntryReader : IDisposable
     private static long ReadLog(StoreDirectory directory, WalOverlay overlay, CancellationToken cancellationToken)
     {
         var wal = Path.Combine(directory.Path, StoreFileNames.Wal);
-        if (!directory.WalEnabled || !directory.Files.DirectoryExists(wal)) return 0;
+        if (!directory.WalEnabled) return 0; // HestiaStore does not look at what an earlier setting left there
+        if (!directory.Files.DirectoryExists(wal))
+            throw new StoreDamageException(StoreFindings.WalMissing, "the manifest says that writes go to a log, and its folder is missing.", StoreFileNames.Wal);
         var checkpoint = WalMetadata.ReadCheckpoint(directory.Files, wal);
         var types = WalTypes.Check(directory.KeyType, directory.ValueType);
         long replayed = 0;
