@@ -50,7 +50,7 @@ internal sealed class SegmentCheck(FileSystem files, string directory, StoreMani
         catch (StoreDamageException e)
         {
             findings.Add(e.ToFinding() with { FirstKey = bounds.Above, LastKey = bounds.UpTo });
-            segment.Version = Math.Max(1, present.Keys.Max(static n => StoreFileNames.SstVersion(n) ?? 1));
+            segment.Version = present.Keys.Select(static n => StoreFileNames.SstVersion(n) ?? 1).Append(1).Max();
         }
     }
 

@@ -7,8 +7,10 @@ using Hestia.HestiaStore.Wal;
 namespace Hestia.HestiaStore.Repair;
 
 /// <summary>What becomes of the log.</summary>
-internal sealed class LogPlanner(StoreCheck check, StoreManifest manifest, StoreRepairPlan plan)
+internal sealed class LogPlanner(StoreCheck check, StoreManifest manifest, StoreRepairPlan plan, CancellationToken cancellation)
 {
+    private const int MaxGapsNamed = 100;
+
     public void Plan(FileSystem files, string directory)
     {
         if (LogRewrite.IsHalfDone(files, directory))
@@ -30,7 +32,7 @@ internal sealed class LogPlanner(StoreCheck check, StoreManifest manifest, Store
         var checkpoint = log.Checkpoint ?? Math.Max(0, log.FirstLsn - 1);
         if (log.Break is { NextFile: not null } || log.Findings.Any(static f => f.Code == StoreFindings.WalGap))
         {
-            PlanRewrite(log, checkpoint);
+            PlanRewrite(files, log, checkpoint);
             return;
         }
 
@@ -60,19 +62,24 @@ internal sealed class LogPlanner(StoreCheck check, StoreManifest manifest, Store
         throw new HestiaException(HestiaErrorCode.FormatUnsupported, $"The log of '{directory}': {unsupported.Message}", directory, "Use the version of HestiaStore that wrote it.");
     }
 
-    private void PlanRewrite(WalDirectoryScan log, long checkpoint)
+    private void PlanRewrite(FileSystem files, WalDirectoryScan log, long checkpoint)
     {
         plan.ToQuarantine.Add(StoreFileNames.Wal);
         plan.Add(StoreRepairActions.RewriteLog, $"Its good records above the checkpoint (LSN {checkpoint}) become a new log, with LSNs that follow each other; the old log is kept.",
             StoreFileNames.Wal, context => context.Kept(new LogRewrite(context.Files, context.Directory, context.Cancellation).Run(checkpoint, context.Store)));
-        foreach (var finding in log.Findings)
+        // What stood at or below the checkpoint is in segments; every step of more than one above it is operations that are in no record.
+        var before = checkpoint;
+        var gaps = 0;
+        foreach (var record in StoreWalInspector.ReadRecords(files, log.Path, new Core.Wal.WalReadOptions(), cancellation))
         {
-            if (finding.Code is not (StoreFindings.WalGap or StoreFindings.WalDamaged)) continue;
-            // What stood at or below the checkpoint is in segments; what was refused only for its LSN is there twice.
-            if (finding.LastLsn is { } last && (long)last.Value <= checkpoint) continue;
-            if (log.Break is { } broken && finding.Code == StoreFindings.WalDamaged && broken.NextLsn == log.LastLsn + 1) continue;
-            plan.Lose("Operations of the log that are damaged or missing.", firstLsn: new Lsn(Math.Max(finding.FirstLsn?.Value ?? 0, (ulong)checkpoint + 1)), lastLsn: finding.LastLsn);
+            var lsn = (long)record.FirstLsn.Value;
+            if (record.Damage is not null || lsn <= before) continue;
+            if (lsn > before + 1 && ++gaps <= MaxGapsNamed)
+                plan.Lose($"Operations {before + 1} to {lsn - 1} of the log are damaged or missing.", firstLsn: new Lsn((ulong)before + 1), lastLsn: new Lsn((ulong)lsn - 1));
+            before = lsn;
         }
+
+        if (gaps > MaxGapsNamed) plan.Lose($"{gaps - MaxGapsNamed:N0} more ranges of operations of the log are damaged or missing.");
     }
 
     private void PlanCut(WalDirectoryScan log, WalBreak torn)

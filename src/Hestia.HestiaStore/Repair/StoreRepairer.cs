@@ -92,13 +92,14 @@ public static class StoreRepairer
         }
 
         var plan = new StoreRepairPlan();
-        foreach (var segment in check.Mapped.Concat(check.Orphans)) PlanSegment(files, path, manifest, segment, plan);
+        foreach (var segment in check.Mapped) PlanSegment(files, path, manifest, segment, false, plan);
+        foreach (var segment in check.Orphans) PlanSegment(files, path, manifest, segment, true, plan);
         var routes = new RoutePlanner(files, path, manifest, check, plan, cancellation).Plan();
         // A segment that goes away needs no repair of its own.
         plan.Steps.RemoveAll(step => step.Action.Code is StoreRepairActions.RewriteSegment or StoreRepairActions.RewriteSegmentManifest
             && plan.Steps.Exists(other => other.Action.Code == StoreRepairActions.QuarantineSegment && other.Action.File == step.Action.File));
         if (routes is not null) PlanMap(manifest, check.Map, routes, plan);
-        new LogPlanner(check, manifest, plan).Plan(files, path);
+        new LogPlanner(check, manifest, plan, cancellation).Plan(files, path);
         foreach (var segment in check.Mapped.Concat(check.Orphans)) PlanSegmentLock(files, path, segment, plan);
         if (check.Lock.State == StoreLockState.Dead)
         {
@@ -109,9 +110,10 @@ public static class StoreRepairer
         return plan;
     }
 
-    private static void PlanSegment(FileSystem files, string path, StoreManifest manifest, StoreSegment segment, StoreRepairPlan plan)
+    private static void PlanSegment(FileSystem files, string path, StoreManifest manifest, StoreSegment segment, bool isOrphan, StoreRepairPlan plan)
     {
         if (segment.Present is null) return;
+        if (isOrphan && segment.Main is null && segment.Deltas.Count == 0) return; // a folder that never became a segment
         var uncounted = segment.Manifest is { } m && segment.Deltas.Keys.Any(n => n >= m.DeltaFiles);
         var isLossy = !segment.FilesAreWhole || segment.MissingDeltas.Any();
         var numbersHaveGaps = segment.Deltas.Count > 0 && segment.Deltas.Keys.Max() != segment.Deltas.Count - 1;
