@@ -67,7 +67,7 @@ Describe 'HestiaStore directories' {
         $result.Healthy | Should -BeFalse
         $errors[0].FullyQualifiedErrorId | Should -BeLike 'IndexUnhealthy,*'
         $result.Findings.Code | Should -Contain RouteMapMissing
-        ($result.Findings | Where-Object Code -EQ HestiaStoreWould)[0].Message | Should -BeLike '*delete this segment with 2,4* entries*'
+        ($result.Findings | Where-Object Code -EQ HestiaStoreWould)[0].Message | Should -BeLike '*delete this segment with 2,541 entries*'
         ($result.Findings | Where-Object Code -EQ OrphanSegment)[0].FirstKey | Should -BeLike 'key-*'
     }
 

@@ -15,8 +15,8 @@ namespace Hestia.Unit.HestiaStore;
 /// </summary>
 public sealed class StoreDamageTests(ITestOutputHelper output)
 {
-    private const int FlipsPerFile = 40;
-    private const int CutsPerFile = 12;
+    private const int FlipsPerFile = 24;
+    private const int CutsPerFile = 8;
 
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 

@@ -15,7 +15,7 @@ namespace Hestia.Unit.HestiaStore;
 /// <summary>Every parser of HestiaStore's formats against changed and random bytes: it ends, refuses in ways callers know, and takes no more memory than its input explains.</summary>
 public sealed class StoreFuzzTests
 {
-    private const int Rounds = 1_500;
+    private const int Rounds = 800;
     private const string Root = "/disk/store";
     private const long FixedBytes = 2 << 20;
     private const long BytesPerByte = 96;
