@@ -29,6 +29,7 @@ internal static class HestiaStoreVerdict
     {
         foreach (var orphan in check.Orphans)
         {
+            if (orphan.Main is null && orphan.Deltas.Count == 0) continue;
             var entries = $"{orphan.Entries:N0} entries";
             yield return Would(
                 orphan.Entries > 0 ? FindingSeverity.Warning : FindingSeverity.Information,

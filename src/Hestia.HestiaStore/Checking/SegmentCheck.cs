@@ -36,11 +36,20 @@ internal sealed class SegmentCheck(FileSystem files, string directory, StoreMani
         return segment;
     }
 
-    private void ReadManifest(StoreSegment segment, RouteBounds bounds)
+    /// <summary>A segment nothing leads to and that holds nothing: HestiaStore makes such folders and leaves them.</summary>
+    public StoreSegment LookAtEmpty(int id) => new() { Id = id, Present = FilesOf(StoreFileNames.Segment(id)) };
+
+    private Dictionary<string, long> FilesOf(string folder)
     {
         var present = new Dictionary<string, long>(StringComparer.Ordinal);
-        foreach (var entry in files.List(Path.Combine(directory, segment.Folder)))
+        foreach (var entry in files.List(Path.Combine(directory, folder)))
             if (!entry.IsDirectory) present[entry.Name] = entry.Length;
+        return present;
+    }
+
+    private void ReadManifest(StoreSegment segment, RouteBounds bounds)
+    {
+        var present = FilesOf(segment.Folder);
         segment.Present = present;
         try
         {

@@ -144,15 +144,21 @@ internal sealed class StoreCheck(FileSystem files, string path, IProgress<WorkPr
 
         foreach (var id in unmapped)
         {
+            _progress.AddItem();
+            if (SegmentSurvey.IsEmpty(files, path, id))
+            {
+                Orphans.Add(check.LookAtEmpty(id));
+                Findings.Add(new Finding(FindingSeverity.Information, StoreFindings.OrphanSegment, "No route of index.map leads to this segment; it is empty.", StoreFileNames.Segment(id)));
+                continue;
+            }
+
             var orphan = check.Run(id, default);
             Orphans.Add(orphan);
-            _progress.AddItem();
             var range = orphan.Range(manifest.KeyType);
-            var holds = orphan.Entries > 0 || !orphan.FilesAreWhole;
             Findings.Add(new Finding(
-                holds ? FindingSeverity.Error : FindingSeverity.Information,
+                FindingSeverity.Error,
                 StoreFindings.OrphanSegment,
-                holds ? $"No route of index.map leads to this segment, and it holds {orphan.Entries:N0} entries." : "No route of index.map leads to this segment; it is empty.",
+                $"No route of index.map leads to this segment, and it holds {orphan.Entries:N0} entries.",
                 orphan.Folder,
                 FirstKey: range?.First,
                 LastKey: range?.Last));

@@ -85,6 +85,18 @@ public sealed class StoreCheckTests
     }
 
     [Fact]
+    public void An_empty_folder_that_HestiaStore_left_is_no_fault()
+    {
+        using var fixture = new StoreFixture(StoreFixture.Split);
+        Directory.CreateDirectory(fixture["segment-00000"]);
+        var report = StoreChecker.Check(fixture.Path);
+        Assert.True(report.Healthy);
+        Assert.Equal(10_000, report.Entries);
+        Assert.Single(report.Findings);
+        Assert.False(Hestia.HestiaStore.Repair.StoreRepairer.Repair(fixture.Path).Changed);
+    }
+
+    [Fact]
     public void Every_damaged_block_is_reported()
     {
         using var fixture = new StoreFixture(StoreFixture.Split);
