@@ -51,7 +51,8 @@ public sealed record StoreDescription
     /// <exception cref="HestiaException">
     /// PathNotFound, NotAnIndex, FormatUnsupported, ManifestMissing, ManifestDamaged, SegmentMissing, AccessDenied, IoError.
     /// </exception>
-    public static StoreDescription Read(string path) => Read(FileSystem.Physical, System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path)));
+    public static StoreDescription Read(string path) => Read(FileSystem.Physical,
+        System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path)));
 
     internal static StoreDescription Read(FileSystem files, string path)
     {
@@ -70,7 +71,8 @@ public sealed record StoreDescription
             foreach (var file in directory.ListFiles())
             {
                 if (file.RelativePath.StartsWith("segment-", StringComparison.Ordinal)) segmentBytes += file.Length;
-                else if (file.RelativePath.StartsWith("wal/", StringComparison.Ordinal) && file.RelativePath.EndsWith(".wal", StringComparison.Ordinal)) walBytes += file.Length;
+                else if (file.RelativePath.StartsWith("wal/", StringComparison.Ordinal) && file.RelativePath.EndsWith(".wal",
+                    StringComparison.Ordinal)) walBytes += file.Length;
                 else if (file.RelativePath == StoreFileNames.Manifest) written = new DateTimeOffset(file.LastWriteTimeUtc, TimeSpan.Zero);
             }
 

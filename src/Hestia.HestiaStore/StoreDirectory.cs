@@ -153,9 +153,11 @@ public sealed class StoreDirectory
     /// <exception cref="HestiaException">PathNotFound, NotAnIndex.</exception>
     internal static void RequireOne(FileSystem files, string path)
     {
-        if (!files.DirectoryExists(path)) throw new HestiaException(HestiaErrorCode.PathNotFound, $"There is no directory '{path}'.", path, "Check the path.");
+        if (!files.DirectoryExists(path)) throw new HestiaException(HestiaErrorCode.PathNotFound, $"There is no directory '{path}'.", path,
+            "Check the path.");
         if (!IsStoreDirectory(files, path))
-            throw new HestiaException(HestiaErrorCode.NotAnIndex, $"'{path}' is no directory of HestiaStore: there is no manifest.txt of it and no segment.", path, "Check the path.");
+            throw new HestiaException(HestiaErrorCode.NotAnIndex,
+                $"'{path}' is no directory of HestiaStore: there is no manifest.txt of it and no segment.", path, "Check the path.");
     }
 
     internal static StoreDirectory Open(FileSystem files, string path)

@@ -29,13 +29,15 @@ internal static class PathFormats
                 HestiaErrorCode.ForeignFormat,
                 $"'{path}' is a directory of HestiaStore (Java), which this command does not serve.",
                 path,
-                "Import-HestiaIndex makes an index of it; Test-HestiaIndex, Repair-HestiaIndex, Get-HestiaIndex, Test-HestiaWal and Get-HestiaWalRecord take it as it is.",
+                "Import-HestiaIndex makes an index of it; Test-HestiaIndex, Repair-HestiaIndex, Get-HestiaIndex, Test-HestiaWal and "
+                    + "Get-HestiaWalRecord take it as it is.",
                 refusal);
         }
 
         return Find(path) is { } format
             ? new HestiaException(
-                HestiaErrorCode.ForeignFormat, $"'{path}' is no Hestia index but {format}.", path, "Give the folder of an index; what another program wrote is moved with that program's export.", refusal)
+                HestiaErrorCode.ForeignFormat, $"'{path}' is no Hestia index but {format}.", path,
+                    "Give the folder of an index; what another program wrote is moved with that program's export.", refusal)
             : refusal;
     }
 

@@ -19,7 +19,8 @@ internal static class HestiaStoreVerdict
             yield break;
         }
 
-        if (check.Lock.State == StoreLockState.Unknown) yield return Would(FindingSeverity.Warning, "HestiaStore would refuse to open the index.", StoreFileNames.Lock);
+        if (check.Lock.State == StoreLockState.Unknown) yield return Would(FindingSeverity.Warning, "HestiaStore would refuse to open the index.",
+            StoreFileNames.Lock);
         foreach (var finding in OfSegments(check)) yield return finding;
         if (check.Log is { } log && manifest.WalEnabled)
             foreach (var finding in OfLog(log, manifest)) yield return finding;
@@ -33,7 +34,8 @@ internal static class HestiaStoreVerdict
             var entries = $"{orphan.Entries:N0} entries";
             yield return Would(
                 orphan.Entries > 0 ? FindingSeverity.Warning : FindingSeverity.Information,
-                orphan.Id == 0 ? $"HestiaStore would open the index without these {entries}." : $"HestiaStore would delete this segment with {entries} as soon as it opens the index.",
+                orphan.Id == 0 ? $"HestiaStore would open the index without these {entries}." : $"HestiaStore would delete this segment with "
+                    + $"{entries} as soon as it opens the index.",
                 orphan.Folder);
         }
 
@@ -69,11 +71,14 @@ internal static class HestiaStoreVerdict
 
         if (log.Break is not { } broken) yield break;
         var file = Path.Combine(StoreFileNames.Wal, broken.File);
-        if (manifest.FailsOnTornWal) yield return Would(FindingSeverity.Warning, "HestiaStore would not open the index (wal.corruptionPolicy=FAIL_FAST).", file);
-        else if (broken.NextFile is null) yield return Would(FindingSeverity.Information, $"HestiaStore would cut the log at offset {broken.Offset:N0}.", file);
+        if (manifest.FailsOnTornWal) yield return Would(FindingSeverity.Warning,
+            "HestiaStore would not open the index (wal.corruptionPolicy=FAIL_FAST).", file);
+        else if (broken.NextFile is null) yield return Would(FindingSeverity.Information,
+            $"HestiaStore would cut the log at offset {broken.Offset:N0}.", file);
         else
             yield return Would(FindingSeverity.Warning,
-                $"HestiaStore would cut the log at offset {broken.Offset:N0} and delete every later log file: all operations from LSN {broken.NextLsn} on would be gone without a word.", file);
+                $"HestiaStore would cut the log at offset {broken.Offset:N0} and delete every later log file: all operations from LSN "
+                    + $"{broken.NextLsn} on would be gone without a word.", file);
     }
 
     private static Finding Would(FindingSeverity severity, string message, string file) => new(severity, StoreFindings.HestiaStoreWould, message, file);

@@ -24,7 +24,8 @@ internal sealed class SegmentCheck(FileSystem files, string directory, StoreMani
         var segment = new StoreSegment { Id = id };
         if (!files.DirectoryExists(Path.Combine(directory, segment.Folder)))
         {
-            Add(FindingSeverity.Error, StoreFindings.SegmentMissing, "index.map names this segment, and it is missing with all it held.", segment.Folder, bounds);
+            Add(FindingSeverity.Error, StoreFindings.SegmentMissing, "index.map names this segment, and it is missing with all it held.",
+                segment.Folder, bounds);
             return segment;
         }
 
@@ -89,7 +90,8 @@ internal sealed class SegmentCheck(FileSystem files, string directory, StoreMani
             if (source.EndsChunk) MatchScarce(segment, scarce, source, bounds);
         });
         segment.Main = result;
-        if (result.IsWhole && scarce is not null && !segment.ScarceIsWrong && TryMoveNext(segment, scarce, bounds)) ScarceIsWrong(segment, "it names more chunks than there are", bounds);
+        if (result.IsWhole && scarce is not null && !segment.ScarceIsWrong && TryMoveNext(segment, scarce, bounds)) ScarceIsWrong(segment,
+            "it names more chunks than there are", bounds);
         if (denied > 0)
         {
             segment.BloomIsWrong = true;
@@ -119,7 +121,8 @@ internal sealed class SegmentCheck(FileSystem files, string directory, StoreMani
             {
                 findings.Add(new Finding(
                     FindingSeverity.Error, StoreFindings.DeltaUncounted,
-                    $"the segment's manifest counts {counted.DeltaFiles:N0} delta files, and this is one more with {segment.Deltas[number].Entries:N0} entries: "
+                    $"the segment's manifest counts {counted.DeltaFiles:N0} delta files, and this is one more with "
+                        + $"{segment.Deltas[number].Entries:N0} entries: "
                         + "HestiaStore does not read it, and overwrites it with its next flush.",
                     name, FirstKey: segment.Deltas[number].FirstKey, LastKey: segment.Deltas[number].LastKey));
             }
@@ -138,9 +141,11 @@ internal sealed class SegmentCheck(FileSystem files, string directory, StoreMani
         if (segment.Manifest is not { } counted) return;
         var name = Path.Combine(segment.Folder, StoreFileNames.Manifest);
         if (segment.Main is { IsWhole: true } main && main.Entries != counted.MainKeys)
-            Add(FindingSeverity.Error, StoreFindings.CountMismatch, $"it counts {counted.MainKeys:N0} entries in the main file, and {main.Entries:N0} are there.", name, bounds);
+            Add(FindingSeverity.Error, StoreFindings.CountMismatch,
+                $"it counts {counted.MainKeys:N0} entries in the main file, and {main.Entries:N0} are there.", name, bounds);
         if (segment.Main is { IsWhole: true } && !segment.ScarceIsWrong && segment.ScarceEntries != counted.ScarceKeys)
-            Add(FindingSeverity.Warning, StoreFindings.CountMismatch, $"it counts {counted.ScarceKeys:N0} entries in the sparse index, and {segment.ScarceEntries:N0} are there.", name, bounds);
+            Add(FindingSeverity.Warning, StoreFindings.CountMismatch,
+                $"it counts {counted.ScarceKeys:N0} entries in the sparse index, and {segment.ScarceEntries:N0} are there.", name, bounds);
         if (counted.DeltaFiles > StoreSegment.MaxDeltas)
             Add(FindingSeverity.Error, StoreFindings.SegmentManifestDamaged, $"it counts {counted.DeltaFiles:N0} delta files.", name, bounds);
         if (segment.MissingDeltas.Any() || segment.Deltas.Values.Any(static d => !d.IsWhole)) return;
@@ -148,7 +153,8 @@ internal sealed class SegmentCheck(FileSystem files, string directory, StoreMani
         foreach (var (number, delta) in segment.Deltas)
             if (number < counted.DeltaFiles) deltas += delta.Entries;
         if (deltas != counted.DeltaKeys)
-            Add(FindingSeverity.Error, StoreFindings.CountMismatch, $"it counts {counted.DeltaKeys:N0} entries in delta files, and {deltas:N0} are there.", name, bounds);
+            Add(FindingSeverity.Error, StoreFindings.CountMismatch,
+                $"it counts {counted.DeltaKeys:N0} entries in delta files, and {deltas:N0} are there.", name, bounds);
     }
 
     private ScarceIndex? OpenScarce(StoreSegment segment, RouteBounds bounds)
@@ -227,7 +233,8 @@ internal sealed class SegmentCheck(FileSystem files, string directory, StoreMani
 
         if (length > MaxFilterInMemory)
         {
-            Add(FindingSeverity.Information, StoreFindings.BloomFilterDamaged, $"a filter of {length:N0} bytes is not checked; up to {MaxFilterInMemory:N0} are.", name, bounds);
+            Add(FindingSeverity.Information, StoreFindings.BloomFilterDamaged,
+                $"a filter of {length:N0} bytes is not checked; up to {MaxFilterInMemory:N0} are.", name, bounds);
             return null;
         }
 
@@ -240,11 +247,14 @@ internal sealed class SegmentCheck(FileSystem files, string directory, StoreMani
         {
             var name = Path.Combine(segment.Folder, file);
             if (file.EndsWith(StoreFileNames.TemporarySuffix, StringComparison.Ordinal))
-                findings.Add(new Finding(FindingSeverity.Information, StoreFindings.UnfinishedFile, "its writer did not come to its end; nothing reads it.", name));
+                findings.Add(new Finding(FindingSeverity.Information, StoreFindings.UnfinishedFile,
+                    "its writer did not come to its end; nothing reads it.", name));
             else if (!StoreFileNames.IsSegmentFile(file))
-                findings.Add(new Finding(FindingSeverity.Warning, StoreFindings.UnknownFile, "it is none of HestiaStore's; it deletes it together with the segment.", name));
+                findings.Add(new Finding(FindingSeverity.Warning, StoreFindings.UnknownFile,
+                    "it is none of HestiaStore's; it deletes it together with the segment.", name));
             else if (file is not (StoreFileNames.Manifest or StoreFileNames.Lock) && !IsLive(file, segment.Version))
-                findings.Add(new Finding(FindingSeverity.Information, StoreFindings.OldVersionFile, $"it is of another version than the live one ({segment.Version}).", name));
+                findings.Add(new Finding(FindingSeverity.Information, StoreFindings.OldVersionFile,
+                    $"it is of another version than the live one ({segment.Version}).", name));
         }
     }
 

@@ -59,7 +59,8 @@ internal sealed class StoreCheck(FileSystem files, string path, IProgress<WorkPr
         if (Manifest is not null) Count(Manifest);
         Findings.AddRange(HestiaStoreVerdict.Of(this, Manifest));
         if (!before.SequenceEqual(Listing()))
-            Findings.Add(new Finding(FindingSeverity.Warning, StoreFindings.ChangedMeanwhile, "Files changed during the check; what it found may be of a moment that has passed."));
+            Findings.Add(new Finding(FindingSeverity.Warning, StoreFindings.ChangedMeanwhile,
+                "Files changed during the check; what it found may be of a moment that has passed."));
         return Report(before, Stopwatch.GetElapsedTime(began));
     }
 
@@ -88,10 +89,13 @@ internal sealed class StoreCheck(FileSystem files, string path, IProgress<WorkPr
         Lock = StoreLock.Read(files, path);
         var finding = Lock.State switch
         {
-            StoreLockState.Alive => new Finding(FindingSeverity.Warning, StoreFindings.InUse, $"HestiaStore has the index open: {Lock}. {Lock.Reason}", StoreFileNames.Lock),
-            StoreLockState.Dead => new Finding(FindingSeverity.Warning, StoreFindings.StaleLock, $"The lock was left by {Lock}. {Lock.Reason}", StoreFileNames.Lock),
+            StoreLockState.Alive => new Finding(FindingSeverity.Warning, StoreFindings.InUse, $"HestiaStore has the index open: {Lock}. {Lock.Reason}",
+                StoreFileNames.Lock),
+            StoreLockState.Dead => new Finding(FindingSeverity.Warning, StoreFindings.StaleLock, $"The lock was left by {Lock}. {Lock.Reason}",
+                StoreFileNames.Lock),
             StoreLockState.Unknown => new Finding(
-                FindingSeverity.Warning, StoreFindings.LockOwnerUnknown, $"{Lock.Reason} HestiaStore refuses to open the index here as long as the lock is there.", StoreFileNames.Lock),
+                FindingSeverity.Warning, StoreFindings.LockOwnerUnknown,
+                    $"{Lock.Reason} HestiaStore refuses to open the index here as long as the lock is there.", StoreFileNames.Lock),
             _ => null,
         };
         if (finding is not null) Findings.Add(finding);
@@ -105,7 +109,8 @@ internal sealed class StoreCheck(FileSystem files, string path, IProgress<WorkPr
             var found = StoreLock.Read(files, Path.Combine(path, segment.Folder));
             Findings.Add(new Finding(
                 FindingSeverity.Warning,
-                found.State switch { StoreLockState.Dead => StoreFindings.StaleLock, StoreLockState.Alive => StoreFindings.InUse, _ => StoreFindings.LockOwnerUnknown },
+                found.State switch { StoreLockState.Dead => StoreFindings.StaleLock, StoreLockState.Alive => StoreFindings.InUse,
+                    _ => StoreFindings.LockOwnerUnknown },
                 $"The segment is locked by {found}. {found.Reason}",
                 Path.Combine(segment.Folder, StoreFileNames.Lock)));
         }
@@ -128,7 +133,8 @@ internal sealed class StoreCheck(FileSystem files, string path, IProgress<WorkPr
             if (entry.IsDirectory && StoreFileNames.SegmentId(entry.Name) is { } id) unmapped.Add(id);
         var mapIsMissing = Map is null && !files.FileExists(Path.Combine(path, StoreFileNames.RouteMap));
         if (mapIsMissing && unmapped.Any(id => !SegmentSurvey.IsEmpty(files, path, id)))
-            Findings.Add(new Finding(FindingSeverity.Error, StoreFindings.RouteMapMissing, "It is missing: nothing says which segment holds which keys.", StoreFileNames.RouteMap));
+            Findings.Add(new Finding(FindingSeverity.Error, StoreFindings.RouteMapMissing,
+                "It is missing: nothing says which segment holds which keys.", StoreFileNames.RouteMap));
 
         _progress.Begin("Checking segments", SortedBytes(), (Map?.Routes.Count ?? 0) + unmapped.Count);
         var check = new SegmentCheck(files, path, manifest, Findings, _progress.AddBytes, cancellation);
@@ -148,7 +154,8 @@ internal sealed class StoreCheck(FileSystem files, string path, IProgress<WorkPr
             if (SegmentSurvey.IsEmpty(files, path, id))
             {
                 Orphans.Add(check.LookAtEmpty(id));
-                Findings.Add(new Finding(FindingSeverity.Information, StoreFindings.OrphanSegment, "No route of index.map leads to this segment; it is empty.", StoreFileNames.Segment(id)));
+                Findings.Add(new Finding(FindingSeverity.Information, StoreFindings.OrphanSegment,
+                    "No route of index.map leads to this segment; it is empty.", StoreFileNames.Segment(id)));
                 continue;
             }
 
@@ -171,7 +178,8 @@ internal sealed class StoreCheck(FileSystem files, string path, IProgress<WorkPr
         if (!files.DirectoryExists(wal))
         {
             if (Manifest?.WalEnabled == true)
-                Findings.Add(new Finding(FindingSeverity.Error, StoreFindings.WalMissing, "The manifest says that writes go to a log, and the folder is missing.", StoreFileNames.Wal));
+                Findings.Add(new Finding(FindingSeverity.Error, StoreFindings.WalMissing,
+                    "The manifest says that writes go to a log, and the folder is missing.", StoreFileNames.Wal));
             return;
         }
 
@@ -183,7 +191,8 @@ internal sealed class StoreCheck(FileSystem files, string path, IProgress<WorkPr
             isOff ? FindingSeverity.Warning : FindingSeverity.Information,
             isOff ? StoreFindings.WalDisabled : StoreFindings.WalReplayPending,
             isOff
-                ? $"The manifest says that there is no log, and {Log.PendingRecords:N0} operations above its checkpoint are there: HestiaStore does not replay them."
+                ? $"The manifest says that there is no log, and {Log.PendingRecords:N0} operations above its checkpoint are there: HestiaStore "
+                    + $"does not replay them."
                 : $"{Log.PendingRecords:N0} operations above the checkpoint are only in the log; HestiaStore replays them when it opens the index.",
             StoreFileNames.Wal,
             FirstLsn: new Lsn((ulong)(Log.Checkpoint ?? 0) + 1),
@@ -197,9 +206,11 @@ internal sealed class StoreCheck(FileSystem files, string path, IProgress<WorkPr
             if (entry.IsDirectory)
             {
                 if (entry.Name == FileNames.Quarantine)
-                    Findings.Add(new Finding(FindingSeverity.Information, StoreFindings.Quarantine, "What a repair took out is there; HestiaStore does not look into it.", entry.Name));
+                    Findings.Add(new Finding(FindingSeverity.Information, StoreFindings.Quarantine,
+                        "What a repair took out is there; HestiaStore does not look into it.", entry.Name));
                 else if (entry.Name is Repair.LogRewrite.Unfinished or Repair.LogRewrite.Finished)
-                    Findings.Add(new Finding(FindingSeverity.Information, StoreFindings.UnfinishedFile, "A repair was ended while it wrote the log anew; the next one goes on.", entry.Name));
+                    Findings.Add(new Finding(FindingSeverity.Information, StoreFindings.UnfinishedFile,
+                        "A repair was ended while it wrote the log anew; the next one goes on.", entry.Name));
                 else if (entry.Name != StoreFileNames.Wal && StoreFileNames.SegmentId(entry.Name) is null)
                     Findings.Add(new Finding(FindingSeverity.Warning, StoreFindings.UnknownFile, "The folder is none of HestiaStore's.", entry.Name));
                 continue;
@@ -238,7 +249,8 @@ internal sealed class StoreCheck(FileSystem files, string path, IProgress<WorkPr
             try
             {
                 using var source = new SegmentSource(
-                    files, path, new SegmentFiles { Segment = segment.Id, Manifest = segment.Manifest, Version = segment.Version, Present = segment.Present }, manifest);
+                    files, path, new SegmentFiles { Segment = segment.Id, Manifest = segment.Manifest, Version = segment.Version,
+                        Present = segment.Present }, manifest);
                 while (source.MoveNext())
                 {
                     if (LiveEntries % 4096 == 0) cancellation.ThrowIfCancellationRequested();

@@ -49,7 +49,8 @@ internal sealed class StoreSegment
         {
             if (file.FirstKey is null) continue;
             if (range is not { } known) range = (file.FirstKey, file.LastKey!);
-            else range = (type.Compare(file.FirstKey, known.First) < 0 ? file.FirstKey : known.First, type.Compare(file.LastKey, known.Last) > 0 ? file.LastKey! : known.Last);
+            else range = (type.Compare(file.FirstKey, known.First) < 0 ? file.FirstKey : known.First, type.Compare(file.LastKey,
+                known.Last) > 0 ? file.LastKey! : known.Last);
         }
 
         return range;

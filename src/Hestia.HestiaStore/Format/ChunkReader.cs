@@ -86,7 +86,8 @@ internal sealed class ChunkReader : IDisposable
         }
 
         var version = BinaryPrimitives.ReadInt32BigEndian(header[8..]);
-        if (version != Version) throw new StoreDamageException(StoreFindings.FormatUnsupported, $"the chunk has version {version}; {Version} is understood.", _name, FileOffset);
+        if (version != Version) throw new StoreDamageException(StoreFindings.FormatUnsupported,
+            $"the chunk has version {version}; {Version} is understood.", _name, FileOffset);
         var stored = BinaryPrimitives.ReadInt32BigEndian(header[12..]);
         var padded = ((long)stored + Alignment - 1) / Alignment * Alignment;
         if (stored <= 0 || stored > ChunkFilters.MaxPayloadBytes || padded > _blocks.Remaining)

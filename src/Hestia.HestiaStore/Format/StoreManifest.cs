@@ -49,7 +49,8 @@ internal sealed class StoreManifest
     {
         var path = Path.Combine(directory, StoreFileNames.Manifest);
         if (!files.FileExists(path))
-            throw new StoreDamageException(StoreFindings.ManifestMissing, "it is missing; without it nothing says how the segments are to be read.", StoreFileNames.Manifest);
+            throw new StoreDamageException(StoreFindings.ManifestMissing, "it is missing; without it nothing says how the segments are to be read.",
+                StoreFileNames.Manifest);
         try
         {
             var properties = JavaProperties.Parse(files.ReadAllBytes(path, JavaProperties.MaxFileBytes));

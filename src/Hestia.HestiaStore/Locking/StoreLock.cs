@@ -101,7 +101,8 @@ public sealed record StoreLock(StoreLockState State, long? ProcessId, DateTimeOf
             using var process = Process.GetProcessById(pid);
             if (process.HasExited) return (StoreLockState.Dead, $"Process {pid} has ended.");
             var began = new DateTimeOffset(process.StartTime);
-            if (start is null || (began - start.Value).Duration() <= s_clockTolerance) return (StoreLockState.Alive, $"Process {pid} ({process.ProcessName}) is running.");
+            if (start is null || (began - start.Value).Duration() <= s_clockTolerance) return (StoreLockState.Alive,
+                $"Process {pid} ({process.ProcessName}) is running.");
             return process.ProcessName.Contains("java", StringComparison.OrdinalIgnoreCase)
                 ? (StoreLockState.Unknown, $"Process {pid} is a Java process, but began at another time than the lock says.")
                 : (StoreLockState.Dead, $"Process {pid} is now {process.ProcessName}, which began at another time than the owner.");

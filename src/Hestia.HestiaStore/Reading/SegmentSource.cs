@@ -5,7 +5,8 @@ namespace Hestia.HestiaStore.Reading;
 
 /// <summary>
 /// One segment: its delta files over its main file. The entries of each must be as many as the manifest counts: a file that lost whole blocks at its end
-/// has no other sign of it. A file is held to its count where it ends, before anything that it might have hidden is given; of several delta files only the sum
+/// has no other sign of it. A file is held to its count where it ends, before anything that it might have hidden is given; of several delta files
+/// only the sum
 /// is known, so they are counted before the first entry.
 /// </summary>
 internal sealed class SegmentSource : EntrySource
@@ -22,7 +23,8 @@ internal sealed class SegmentSource : EntrySource
         try
         {
             sources.Add(new CountedSource(this, Open(segment.RequireSst()), "its main file", segment.Manifest.MainKeys));
-            foreach (var name in deltas) sources.Add(deltas.Count == 1 ? new CountedSource(this, Open(name), "its delta file", segment.Manifest.DeltaKeys) : Open(name));
+            foreach (var name in deltas) sources.Add(deltas.Count == 1 ? new CountedSource(this, Open(name), "its delta file",
+                segment.Manifest.DeltaKeys) : Open(name));
             _merged = new MergedSource(manifest.KeyType, sources);
         }
         catch
@@ -59,7 +61,8 @@ internal sealed class SegmentSource : EntrySource
     private void RequireCount(string where, long counted, long found)
     {
         if (counted == found) return;
-        throw new StoreDamageException(StoreFindings.CountMismatch, $"the segment's manifest counts {counted:N0} entries in {where}, and {found:N0} are there.", _manifestName);
+        throw new StoreDamageException(StoreFindings.CountMismatch,
+            $"the segment's manifest counts {counted:N0} entries in {where}, and {found:N0} are there.", _manifestName);
     }
 
     private sealed class CountedSource(SegmentSource owner, EntrySource inner, string where, long expected) : EntrySource

@@ -60,7 +60,8 @@ public sealed class StoreEntryReader : IDisposable
     public long BytesTotal { get; }
 
     /// <summary>Moves to the next entry; false at the end, which is reached only if everything was whole.</summary>
-    /// <exception cref="HestiaException">ManifestDamaged, SegmentMissing, SegmentDamaged, SourceDamaged (changed meanwhile), AccessDenied, IoError.</exception>
+    /// <exception cref="HestiaException">ManifestDamaged, SegmentMissing, SegmentDamaged, SourceDamaged (changed meanwhile), AccessDenied,
+    /// IoError.</exception>
     public bool Read(CancellationToken cancellationToken = default)
     {
         if (_ended) return false;
@@ -95,7 +96,8 @@ public sealed class StoreEntryReader : IDisposable
     }
 
     /// <summary>As <see cref="Open"/>, whoever has the directory open: for checks, which say so.</summary>
-    internal static StoreEntryReader OpenUnlocked(StoreDirectory directory, StoreReadOptions options, Action<long>? onRead, CancellationToken cancellationToken)
+    internal static StoreEntryReader OpenUnlocked(StoreDirectory directory, StoreReadOptions options, Action<long>? onRead,
+        CancellationToken cancellationToken)
     {
         var listing = directory.ListFiles();
         using var overlay = new WalOverlay(directory.KeyType, options.ScratchDirectory);
@@ -122,9 +124,11 @@ public sealed class StoreEntryReader : IDisposable
         {
             if (!entry.IsDirectory || StoreFileNames.SegmentId(entry.Name) is not { } segment || named.Contains(segment)) continue;
             if (SegmentSurvey.IsEmpty(directory.Files, directory.Path, segment)) continue;
-            if (map is null) throw new StoreDamageException(StoreFindings.RouteMapMissing, "it is missing; without it HestiaStore deletes every segment but the first.", StoreFileNames.RouteMap);
+            if (map is null) throw new StoreDamageException(StoreFindings.RouteMapMissing,
+                "it is missing; without it HestiaStore deletes every segment but the first.", StoreFileNames.RouteMap);
             throw new StoreDamageException(
-                StoreFindings.OrphanSegment, "index.map does not name this segment, and it holds entries; HestiaStore deletes it when it opens the index.", entry.Name);
+                StoreFindings.OrphanSegment, "index.map does not name this segment, and it holds entries; HestiaStore deletes it when it opens "
+                    + "the index.", entry.Name);
         }
 
         return map ?? new RouteMap([]);
@@ -135,7 +139,8 @@ public sealed class StoreEntryReader : IDisposable
         var wal = Path.Combine(directory.Path, StoreFileNames.Wal);
         if (!directory.WalEnabled) return 0; // HestiaStore does not look at what an earlier setting left there
         if (!directory.Files.DirectoryExists(wal))
-            throw new StoreDamageException(StoreFindings.WalMissing, "the manifest says that writes go to a log, and its folder is missing.", StoreFileNames.Wal);
+            throw new StoreDamageException(StoreFindings.WalMissing, "the manifest says that writes go to a log, and its folder is missing.",
+                StoreFileNames.Wal);
         var checkpoint = WalMetadata.ReadCheckpoint(directory.Files, wal);
         var types = WalTypes.Check(directory.KeyType, directory.ValueType);
         long replayed = 0;
@@ -180,5 +185,6 @@ public sealed class StoreEntryReader : IDisposable
     }
 
     private static HestiaException Changed(StoreDirectory directory, string what) => new(
-        HestiaErrorCode.SourceDamaged, $"The HestiaStore directory '{directory.Path}' changed while it was read: {what}", directory.Path, "Close the index in HestiaStore, then read it again.");
+        HestiaErrorCode.SourceDamaged, $"The HestiaStore directory '{directory.Path}' changed while it was read: {what}", directory.Path,
+            "Close the index in HestiaStore, then read it again.");
 }

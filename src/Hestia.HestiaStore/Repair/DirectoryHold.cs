@@ -77,6 +77,7 @@ internal sealed class DirectoryHold : IDisposable
                 ? $"The HestiaStore directory '{directory}' is open: {found}. {found.Reason}"
                 : $"The HestiaStore directory '{directory}' may be open: {found}. {found.Reason}",
             directory,
-            found.State == StoreLockState.Alive ? "Close it there first." : $"Repair it on that machine, or make sure that nothing has it open and move '{StoreFileNames.Lock}' away.");
+            found.State == StoreLockState.Alive ? "Close it there first." : $"Repair it on that machine, or make sure that nothing has it open "
+                + $"and move '{StoreFileNames.Lock}' away.");
     }
 }

@@ -28,7 +28,8 @@ internal sealed class LogPlanner(StoreCheck check, StoreManifest manifest, Store
 
         RefuseUnsupported(log, directory);
         foreach (var name in log.Findings.Where(static f => f.Code == StoreFindings.WalFileName).Select(static f => f.File!))
-            plan.Quarantine(StoreRepairActions.Quarantine, Path.Combine(StoreFileNames.Wal, name), "It is no log file's name, and HestiaStore refuses to open the index with it.");
+            plan.Quarantine(StoreRepairActions.Quarantine, Path.Combine(StoreFileNames.Wal, name),
+                "It is no log file's name, and HestiaStore refuses to open the index with it.");
         var checkpoint = log.Checkpoint ?? Math.Max(0, log.FirstLsn - 1);
         if (log.Break is { NextFile: not null } || log.Findings.Any(static f => f.Code == StoreFindings.WalGap))
         {
@@ -37,7 +38,8 @@ internal sealed class LogPlanner(StoreCheck check, StoreManifest manifest, Store
         }
 
         if (log.Findings.Any(static f => f.Code == StoreFindings.WalFormatDamaged))
-            plan.Add(StoreRepairActions.WriteLogFormat, "All records are of version 1; it is written anew.", Path.Combine(StoreFileNames.Wal, StoreFileNames.WalFormat),
+            plan.Add(StoreRepairActions.WriteLogFormat, "All records are of version 1; it is written anew.", Path.Combine(StoreFileNames.Wal,
+                StoreFileNames.WalFormat),
                 static context => Replace(context, StoreFileNames.WalFormat, WalMetadata.SerializeFormat()));
         if (log.Break is { } torn) PlanCut(log, torn);
         PlanCheckpoint(log, checkpoint);
@@ -59,14 +61,17 @@ internal sealed class LogPlanner(StoreCheck check, StoreManifest manifest, Store
     private static void RefuseUnsupported(WalDirectoryScan log, string directory)
     {
         if (log.Findings.FirstOrDefault(static f => f.Code == StoreFindings.FormatUnsupported) is not { } unsupported) return;
-        throw new HestiaException(HestiaErrorCode.FormatUnsupported, $"The log of '{directory}': {unsupported.Message}", directory, "Use the version of HestiaStore that wrote it.");
+        throw new HestiaException(HestiaErrorCode.FormatUnsupported, $"The log of '{directory}': {unsupported.Message}", directory,
+            "Use the version of HestiaStore that wrote it.");
     }
 
     private void PlanRewrite(FileSystem files, WalDirectoryScan log, long checkpoint)
     {
         plan.ToQuarantine.Add(StoreFileNames.Wal);
-        plan.Add(StoreRepairActions.RewriteLog, $"Its good records above the checkpoint (LSN {checkpoint}) become a new log, with LSNs that follow each other; the old log is kept.",
-            StoreFileNames.Wal, context => context.Kept(new LogRewrite(context.Files, context.Directory, context.Cancellation).Run(checkpoint, context.Store)));
+        plan.Add(StoreRepairActions.RewriteLog,
+            $"Its good records above the checkpoint (LSN {checkpoint}) become a new log, with LSNs that follow each other; the old log is kept.",
+            StoreFileNames.Wal, context => context.Kept(new LogRewrite(context.Files, context.Directory, context.Cancellation).Run(checkpoint,
+                context.Store)));
         // What stood at or below the checkpoint is in segments; every step of more than one above it is operations that are in no record.
         var before = checkpoint;
         var gaps = 0;
@@ -75,7 +80,8 @@ internal sealed class LogPlanner(StoreCheck check, StoreManifest manifest, Store
             var lsn = (long)record.FirstLsn.Value;
             if (record.Damage is not null || lsn <= before) continue;
             if (lsn > before + 1 && ++gaps <= MaxGapsNamed)
-                plan.Lose($"Operations {before + 1} to {lsn - 1} of the log are damaged or missing.", firstLsn: new Lsn((ulong)before + 1), lastLsn: new Lsn((ulong)lsn - 1));
+                plan.Lose($"Operations {before + 1} to {lsn - 1} of the log are damaged or missing.", firstLsn: new Lsn((ulong)before + 1),
+                    lastLsn: new Lsn((ulong)lsn - 1));
             before = lsn;
         }
 
@@ -92,7 +98,8 @@ internal sealed class LogPlanner(StoreCheck check, StoreManifest manifest, Store
         }
 
         plan.ToQuarantine.Add(relative);
-        plan.Add(StoreRepairActions.CutLogTail, $"{torn.Problem} It is cut at offset {torn.Offset:N0}, behind LSN {log.LastLsn}; the bytes cut off are kept.", relative, context =>
+        plan.Add(StoreRepairActions.CutLogTail,
+            $"{torn.Problem} It is cut at offset {torn.Offset:N0}, behind LSN {log.LastLsn}; the bytes cut off are kept.", relative, context =>
         {
             var path = Path.Combine(context.Directory, relative);
             context.Kept(context.Store.CopyTail(path, torn.Offset, context.Cancellation));
@@ -108,16 +115,19 @@ internal sealed class LogPlanner(StoreCheck check, StoreManifest manifest, Store
         if (log.Records == 0)
         {
             if (checkpoint > 0 || log.Checkpoint is null)
-                plan.Quarantine(StoreRepairActions.WriteCheckpoint, relative, "The log is empty, and its checkpoint says otherwise; HestiaStore begins anew without one.");
+                plan.Quarantine(StoreRepairActions.WriteCheckpoint, relative,
+                    "The log is empty, and its checkpoint says otherwise; HestiaStore begins anew without one.");
         }
         else if (log.Checkpoint is null)
         {
-            plan.Add(StoreRepairActions.WriteCheckpoint, $"It is written as LSN {checkpoint}, so that every record of the log is replayed; replaying what segments hold already changes nothing.",
+            plan.Add(StoreRepairActions.WriteCheckpoint,
+                $"It is written as LSN {checkpoint}, so that every record of the log is replayed; replaying what segments hold already changes nothing.",
                 relative, context => Replace(context, StoreFileNames.WalCheckpoint, WalMetadata.SerializeCheckpoint(checkpoint)));
         }
         else if (checkpoint > log.LastLsn)
         {
-            plan.Add(StoreRepairActions.WriteCheckpoint, $"It is set to LSN {log.LastLsn}, where the log ends; segments hold everything up to LSN {checkpoint}.",
+            plan.Add(StoreRepairActions.WriteCheckpoint,
+                $"It is set to LSN {log.LastLsn}, where the log ends; segments hold everything up to LSN {checkpoint}.",
                 relative, context => Replace(context, StoreFileNames.WalCheckpoint, WalMetadata.SerializeCheckpoint(log.LastLsn)));
         }
     }

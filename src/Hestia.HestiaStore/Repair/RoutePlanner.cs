@@ -10,7 +10,8 @@ namespace Hestia.HestiaStore.Repair;
 /// Works out index.map from what segments hold. Segments never overlap, but for what a split leaves: its parent, which the two children replace, or children
 /// that never came into use. Which is which shows in their entries.
 /// </summary>
-internal sealed class RoutePlanner(FileSystem files, string directory, StoreManifest manifest, StoreCheck check, StoreRepairPlan plan, CancellationToken cancellation)
+internal sealed class RoutePlanner(FileSystem files, string directory, StoreManifest manifest, StoreCheck check, StoreRepairPlan plan,
+    CancellationToken cancellation)
 {
     /// <summary>The routes there should be, or null where the present ones are right.</summary>
     public List<Route>? Plan()
@@ -47,7 +48,8 @@ internal sealed class RoutePlanner(FileSystem files, string directory, StoreMani
         if (overlapping.Count == 0)
         {
             chosen.Add(orphan);
-            plan.Add(StoreRepairActions.MapSegment, $"Its {orphan.Entries:N0} entries overlap no other segment: it is named in index.map again.", orphan.Folder, static _ => { });
+            plan.Add(StoreRepairActions.MapSegment, $"Its {orphan.Entries:N0} entries overlap no other segment: it is named in index.map again.",
+                orphan.Folder, static _ => { });
             return;
         }
 
@@ -57,14 +59,16 @@ internal sealed class RoutePlanner(FileSystem files, string directory, StoreMani
         if (comparison.AllEqual || (isParent && comparison.AllThere))
         {
             plan.Quarantine(StoreRepairActions.QuarantineSegment, orphan.Folder,
-                isParent ? $"Segments {others} hold all its keys: it is what a split replaced." : $"Segments {others} hold all its entries: it is what a split prepared and did not use.");
+                isParent ? $"Segments {others} hold all its keys: it is what a split replaced." : $"Segments {others} hold all its entries: it is "
+                    + $"what a split prepared and did not use.");
             return;
         }
 
         var range = orphan.Range(manifest.KeyType)!.Value;
         plan.Quarantine(StoreRepairActions.QuarantineSegment, orphan.Folder, $"It overlaps segments {others}, which index.map names.");
         plan.Lose(
-            $"Segment {orphan.Id} has {comparison.Missing:N0} entries that segments {others} do not have and {comparison.Differing:N0} with other values; it stays in quarantine.",
+            $"Segment {orphan.Id} has {comparison.Missing:N0} entries that segments {others} do not have and {comparison.Differing:N0} with other "
+                + $"values; it stays in quarantine.",
             range.First, range.Last);
     }
 
@@ -99,7 +103,8 @@ internal sealed class RoutePlanner(FileSystem files, string directory, StoreMani
             foreach (var child in overlapping)
             {
                 chosen.Remove(child);
-                plan.Quarantine(StoreRepairActions.QuarantineSegment, child.Folder, $"Segment {segment.Id} holds all its entries: it is what a split prepared and did not use.");
+                plan.Quarantine(StoreRepairActions.QuarantineSegment, child.Folder,
+                    $"Segment {segment.Id} holds all its entries: it is what a split prepared and did not use.");
             }
 
             chosen.Add(segment);
@@ -167,5 +172,6 @@ internal sealed class RoutePlanner(FileSystem files, string directory, StoreMani
     }
 
     private static bool Same(List<Route> routes, IReadOnlyList<Route> present) => routes.Count == present.Count
-        && routes.Zip(present).All(static pair => pair.First.Segment == pair.Second.Segment && pair.First.LastKey.AsSpan().SequenceEqual(pair.Second.LastKey));
+        && routes.Zip(present).All(static pair =>
+            pair.First.Segment == pair.Second.Segment && pair.First.LastKey.AsSpan().SequenceEqual(pair.Second.LastKey));
 }

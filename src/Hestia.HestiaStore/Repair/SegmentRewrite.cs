@@ -50,7 +50,8 @@ internal sealed class SegmentRewrite(FileSystem files, string directory, StoreMa
         var scarce = new MemoryStream();
         var scarceKeys = 0L;
         byte[] before = [];
-        var bloom = manifest.BloomBytes > 0 && manifest.BloomHashFunctions > 0 ? new StoreBloomFilter(new byte[manifest.BloomBytes], manifest.BloomHashFunctions) : null;
+        var bloom = manifest.BloomBytes > 0 && manifest.BloomHashFunctions > 0 ? new StoreBloomFilter(new byte[manifest.BloomBytes],
+            manifest.BloomHashFunctions) : null;
         long entries;
         using (var source = Salvage(files, directory, manifest, segment))
         using (var writer = new SortedFileWriter(files, temporary, manifest, KeysPerChunk(), (key, position) =>
@@ -74,7 +75,8 @@ internal sealed class SegmentRewrite(FileSystem files, string directory, StoreMa
             }
             catch (InvalidDataException e)
             {
-                throw new HestiaException(HestiaErrorCode.NotRepairable, $"Segment {segment.Id} cannot be written again: {e.Message}.", folder, "Restore a backup.", e);
+                throw new HestiaException(HestiaErrorCode.NotRepairable, $"Segment {segment.Id} cannot be written again: {e.Message}.", folder,
+                    "Restore a backup.", e);
             }
 
             entries = writer.Entries;

@@ -18,7 +18,8 @@ internal sealed class StoreRepairPlan
     /// <summary>Files and folders that go to quarantine, relative.</summary>
     public List<string> ToQuarantine { get; } = [];
 
-    public void Add(string code, string message, string? file, Action<StoreRepairContext> execute) => Steps.Add(new Step(new RepairAction(code, message, file), execute));
+    public void Add(string code, string message, string? file, Action<StoreRepairContext> execute) => Steps.Add(new Step(new RepairAction(code,
+        message, file), execute));
 
     public void Quarantine(string code, string relative, string message)
     {

@@ -11,7 +11,8 @@ using Hestia.HestiaStore.Locking;
 namespace Hestia.HestiaStore.Repair;
 
 /// <summary>
-/// Repairs a directory of HestiaStore 1.0 so that HestiaStore opens it: index.map from the segments, delta files against their count, sparse indexes and Bloom filters,
+/// Repairs a directory of HestiaStore 1.0 so that HestiaStore opens it: index.map from the segments, delta files against their count, sparse indexes
+/// and Bloom filters,
 /// the log, stale locks. Nothing is deleted: what is taken out goes to <c>quarantine/</c>, where HestiaStore does not look. It may be killed at any
 /// moment and run again. Thread-safe.
 /// </summary>
@@ -22,7 +23,8 @@ public static class StoreRepairer
     /// RepairWouldLoseData; NotRepairable; IndexInUse: its owner lives or may; FormatUnsupported; PathNotFound; NotAnIndex; DiskFull; AccessDenied; IoError.
     /// </exception>
     /// <exception cref="OperationCanceledException">It was cancelled; what was done stays, and nothing is worse than before.</exception>
-    public static RepairReport Repair(string path, RepairOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default) =>
+    public static RepairReport Repair(string path, RepairOptions? options = null, IProgress<WorkProgress>? progress = null,
+        CancellationToken cancellationToken = default) =>
         Repair(FileSystem.Physical, Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)), options ?? new RepairOptions(), progress, cancellationToken);
 
     internal static RepairReport Repair(
@@ -51,7 +53,8 @@ public static class StoreRepairer
             if (!after.Healthy)
             {
                 var rest = after.Findings.First(static f => f.Severity == FindingSeverity.Error);
-                throw new HestiaException(HestiaErrorCode.NotRepairable, $"'{path}' was repaired in part; what is left: {rest}", path, "See Test-HestiaIndex; restore a backup.");
+                throw new HestiaException(HestiaErrorCode.NotRepairable, $"'{path}' was repaired in part; what is left: {rest}", path,
+                    "See Test-HestiaIndex; restore a backup.");
             }
 
             return Report(before, plan, quarantined, after.Entries, after.LastLsn, true, began);
@@ -88,7 +91,8 @@ public static class StoreRepairer
             var reason = check.Findings.First(static f => f.File == StoreFileNames.Manifest && f.Severity == FindingSeverity.Error);
             throw new HestiaException(
                 reason.Code == StoreFindings.FormatUnsupported ? HestiaErrorCode.FormatUnsupported : HestiaErrorCode.NotRepairable,
-                $"manifest.txt of '{path}': {reason.Message}", path, "Put a copy of manifest.txt from a backup there (it changes only with the settings), then repair again.");
+                $"manifest.txt of '{path}': {reason.Message}", path,
+                    "Put a copy of manifest.txt from a backup there (it changes only with the settings), then repair again.");
         }
 
         var plan = new StoreRepairPlan();
@@ -104,7 +108,8 @@ public static class StoreRepairer
         if (check.Lock.State == StoreLockState.Dead)
         {
             plan.ToQuarantine.Add(StoreFileNames.Lock);
-            plan.Add(StoreRepairActions.RemoveStaleLock, $"It was left by {check.Lock}. {check.Lock.Reason}", StoreFileNames.Lock, static _ => { }); // the hold took its place
+            plan.Add(StoreRepairActions.RemoveStaleLock, $"It was left by {check.Lock}. {check.Lock.Reason}", StoreFileNames.Lock,
+                static _ => { }); // the hold took its place
         }
 
         return plan;
@@ -120,12 +125,14 @@ public static class StoreRepairer
         if (isLossy || uncounted || numbersHaveGaps || segment.ScarceIsWrong || segment.BloomIsWrong)
         {
             if (isLossy) AddLoss(manifest, segment, plan);
-            plan.Add(StoreRepairActions.RewriteSegment, "Everything readable of it is written as its next version, with sparse index and Bloom filter.", segment.Folder, context =>
+            plan.Add(StoreRepairActions.RewriteSegment,
+                "Everything readable of it is written as its next version, with sparse index and Bloom filter.", segment.Folder, context =>
             {
                 context.KeepCopy(Path.Combine(segment.Folder, StoreFileNames.Manifest));
                 new SegmentRewrite(context.Files, context.Directory, manifest, context.Cancellation).Run(segment);
                 var live = SegmentManifest.Read(context.Files, context.Directory, segment.Id).Version;
-                foreach (var old in SegmentRewrite.OldFiles(context.Files, context.Directory, segment, live).ToList()) context.Quarantine(Path.Combine(segment.Folder, old));
+                foreach (var old in SegmentRewrite.OldFiles(context.Files, context.Directory, segment,
+                    live).ToList()) context.Quarantine(Path.Combine(segment.Folder, old));
             });
             plan.ToQuarantine.AddRange(SegmentRewrite.OldFiles(files, path, segment, -1).Select(name => Path.Combine(segment.Folder, name)));
             return;
@@ -134,24 +141,28 @@ public static class StoreRepairer
         var deltaKeys = segment.Deltas.Values.Sum(static d => d.Entries);
         var right = new SegmentManifest
         {
-            DeltaKeys = deltaKeys, MainKeys = segment.Main!.Value.Entries, ScarceKeys = segment.ScarceEntries, DeltaFiles = segment.Deltas.Count, Version = segment.Version,
+            DeltaKeys = deltaKeys, MainKeys = segment.Main!.Value.Entries, ScarceKeys = segment.ScarceEntries, DeltaFiles = segment.Deltas.Count,
+                Version = segment.Version,
         };
         if (segment.Manifest == right || (segment.Manifest is { Version: 0 } zero && (zero with { Version = segment.Version }) == right)) return;
         var counted = segment.Manifest;
         if (counted is not null && (counted.MainKeys > right.MainKeys || counted.DeltaKeys > right.DeltaKeys))
         {
             var range = segment.Range(manifest.KeyType);
-            plan.Lose($"Segment {segment.Id} counts {counted.MainKeys + counted.DeltaKeys:N0} entries in its files, and {right.MainKeys + right.DeltaKeys:N0} are there: the end of a file may be missing.",
+            plan.Lose($"Segment {segment.Id} counts {counted.MainKeys + counted.DeltaKeys:N0} entries in its files, and "
+                + $"{right.MainKeys + right.DeltaKeys:N0} are there: the end of a file may be missing.",
                 range?.Last);
         }
 
         var relative = Path.Combine(segment.Folder, StoreFileNames.Manifest);
         plan.Add(StoreRepairActions.RewriteSegmentManifest,
-            $"It is written from the files: {right.MainKeys:N0} entries in the main file, {right.DeltaKeys:N0} in {right.DeltaFiles:N0} delta files, version {right.Version}.",
+            $"It is written from the files: {right.MainKeys:N0} entries in the main file, {right.DeltaKeys:N0} in {right.DeltaFiles:N0} delta "
+                + $"files, version {right.Version}.",
             relative, context =>
             {
                 context.KeepCopy(relative);
-                context.Files.WriteAtomically(Path.Combine(context.Directory, relative), right.Serialize(context.Files.Clock.GetUtcNow()), Path.Combine(context.Directory, segment.Folder));
+                context.Files.WriteAtomically(Path.Combine(context.Directory, relative), right.Serialize(context.Files.Clock.GetUtcNow()),
+                    Path.Combine(context.Directory, segment.Folder));
             });
     }
 
@@ -159,22 +170,27 @@ public static class StoreRepairer
     {
         var range = segment.Range(manifest.KeyType);
         if (segment.Main is null) plan.Lose($"The main file of segment {segment.Id} is gone.", range?.First, range?.Last);
-        else if (!segment.Main.Value.IsWhole) plan.Lose($"The main file of segment {segment.Id} is damaged behind a key; what is readable behind the damage is kept.", segment.Main.Value.LastKey);
+        else if (!segment.Main.Value.IsWhole) plan.Lose($"The main file of segment {segment.Id} is damaged behind a key; what is readable behind "
+            + $"the damage is kept.", segment.Main.Value.LastKey);
         foreach (var (number, delta) in segment.Deltas)
-            if (!delta.IsWhole) plan.Lose($"Delta file {number} of segment {segment.Id} is damaged; keys in it may be missing or show the value they had before.", delta.LastKey);
+            if (!delta.IsWhole) plan.Lose($"Delta file {number} of segment {segment.Id} is damaged; keys in it may be missing or show the value "
+                + $"they had before.", delta.LastKey);
         foreach (var number in segment.MissingDeltas)
-            plan.Lose($"Delta file {number} of segment {segment.Id} is gone; keys in it may be missing or show the value they had before.", range?.First, range?.Last);
+            plan.Lose($"Delta file {number} of segment {segment.Id} is gone; keys in it may be missing or show the value they had before.",
+                range?.First, range?.Last);
     }
 
     private static void PlanMap(StoreManifest manifest, RouteMap? present, List<Route> routes, StoreRepairPlan plan)
     {
         _ = RouteMap.Parse(RouteMap.Serialize(routes), manifest.KeyType); // what is going to be written can be read
         plan.Add(StoreRepairActions.WriteRouteMap,
-            present is null ? $"It is made from the keys of {routes.Count:N0} segments." : $"It is written with {routes.Count:N0} routes; it had {present.Routes.Count:N0}.",
+            present is null ? $"It is made from the keys of {routes.Count:N0} segments." : $"It is written with {routes.Count:N0} routes; it had "
+                + $"{present.Routes.Count:N0}.",
             StoreFileNames.RouteMap, context =>
             {
                 context.KeepCopy(StoreFileNames.RouteMap);
-                context.Files.WriteAtomically(Path.Combine(context.Directory, StoreFileNames.RouteMap), RouteMap.Serialize(routes), Path.Combine(context.Directory, StoreFileNames.Manifest));
+                context.Files.WriteAtomically(Path.Combine(context.Directory, StoreFileNames.RouteMap), RouteMap.Serialize(routes),
+                    Path.Combine(context.Directory, StoreFileNames.Manifest));
             });
     }
 

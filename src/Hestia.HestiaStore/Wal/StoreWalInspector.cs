@@ -20,7 +20,8 @@ public static class StoreWalInspector
     /// finds, in its words, and what that does not look for: a gap behind the checkpoint, and whether good records are behind the damage.
     /// </summary>
     /// <exception cref="HestiaException">PathNotFound, NotAnIndex: there is no log of HestiaStore; AccessDenied, IoError.</exception>
-    public static WalReport Check(string path, CancellationToken cancellationToken = default) => Check(FileSystem.Physical, Path.GetFullPath(path), cancellationToken);
+    public static WalReport Check(string path, CancellationToken cancellationToken = default) => Check(FileSystem.Physical, Path.GetFullPath(path),
+        cancellationToken);
 
     /// <summary>
     /// Streams the records in order, in constant memory, and goes on behind damage, which is an entry of its own. Every record is one operation.
@@ -136,12 +137,14 @@ public static class StoreWalInspector
         var lsn = new Lsn((ulong)Math.Max(0, reader.Lsn));
         var value = reader.Value.ToArray();
         var operation = new WalOperation(lsn, reader.IsDelete ? OperationKind.Delete : OperationKind.Put, reader.Key.ToArray(), value.Length, value);
-        return new WalRecord { File = file, Offset = reader.Offset, Bytes = reader.Bytes, FirstLsn = lsn, LastLsn = lsn, Operations = [operation], Damage = damage };
+        return new WalRecord { File = file, Offset = reader.Offset, Bytes = reader.Bytes, FirstLsn = lsn, LastLsn = lsn, Operations = [operation],
+            Damage = damage };
     }
 
     private static WalRecord Damage(string file, long offset, long bytes, long first, long last, string problem) => new()
     {
-        File = file, Offset = offset, Bytes = bytes, FirstLsn = new Lsn((ulong)first), LastLsn = last >= first ? new Lsn((ulong)last) : Lsn.None, Damage = problem,
+        File = file, Offset = offset, Bytes = bytes, FirstLsn = new Lsn((ulong)first), LastLsn = last >= first ? new Lsn((ulong)last) : Lsn.None,
+            Damage = problem,
     };
 
     private static IEnumerable<WalRecord> Filter(IEnumerable<WalRecord> records, WalReadOptions options)
@@ -173,12 +176,15 @@ public static class StoreWalInspector
 
     private static string OpenWould(WalDirectoryScan scan)
     {
-        if (scan.Findings.Any(static f => f.Code is StoreFindings.WalCheckpointDamaged or StoreFindings.WalFileName || f.Code == StoreFindings.FormatUnsupported))
+        if (scan.Findings.Any(static f =>
+            f.Code is StoreFindings.WalCheckpointDamaged or StoreFindings.WalFileName || f.Code == StoreFindings.FormatUnsupported))
             return "HestiaStore would refuse to open the index.";
         if (scan.Break is { NextFile: not null } broken)
-            return $"HestiaStore would cut the log at offset {broken.Offset:N0} of {broken.File} and delete everything behind it, LSN {broken.NextLsn} and later, without a word.";
+            return $"HestiaStore would cut the log at offset {broken.Offset:N0} of {broken.File} and delete everything behind it, LSN "
+                + $"{broken.NextLsn} and later, without a word.";
         if (scan.Break is { } torn)
-            return $"HestiaStore would cut the log at offset {torn.Offset:N0} of {torn.File} and replay {scan.PendingRecords:N0} operations, or refuse where wal.corruptionPolicy is FAIL_FAST.";
+            return $"HestiaStore would cut the log at offset {torn.Offset:N0} of {torn.File} and replay {scan.PendingRecords:N0} operations, or "
+                + $"refuse where wal.corruptionPolicy is FAIL_FAST.";
         return scan.PendingRecords > 0 ? $"HestiaStore would replay {scan.PendingRecords:N0} operations above the checkpoint (LSN {scan.Checkpoint})." : "HestiaStore would have nothing to replay.";
     }
 
@@ -186,12 +192,14 @@ public static class StoreWalInspector
     {
         if (files.FileExists(path) && Path.GetDirectoryName(path) is { } parent && IsWalFolder(files, parent))
             throw new HestiaException(HestiaErrorCode.InvalidOption, $"'{path}' is one file of a HestiaStore log.", path, $"Give the folder '{parent}'.");
-        if (!files.DirectoryExists(path)) throw new HestiaException(HestiaErrorCode.PathNotFound, $"There is no directory '{path}'.", path, "Check the path.");
+        if (!files.DirectoryExists(path)) throw new HestiaException(HestiaErrorCode.PathNotFound, $"There is no directory '{path}'.", path,
+            "Check the path.");
         if (IsWalFolder(files, path)) return path;
         var wal = Path.Combine(path, StoreFileNames.Wal);
         if (StoreDirectory.IsStoreDirectory(files, path) && files.DirectoryExists(wal)) return wal;
         throw new HestiaException(
-            HestiaErrorCode.NotAnIndex, $"'{path}' has no log of HestiaStore: no folder {StoreFileNames.Wal}.", path, "The index may have been made without one; Test-HestiaIndex checks the rest.");
+            HestiaErrorCode.NotAnIndex, $"'{path}' has no log of HestiaStore: no folder {StoreFileNames.Wal}.", path,
+                "The index may have been made without one; Test-HestiaIndex checks the rest.");
     }
 
     private static bool IsWalFolder(FileSystem files, string path) => files.DirectoryExists(path)

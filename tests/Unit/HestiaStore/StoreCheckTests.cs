@@ -101,7 +101,8 @@ public sealed class StoreCheckTests
     {
         using var fixture = new StoreFixture(StoreFixture.Split);
         foreach (var at in new[] { 5_000, 21_000, 40_000 }) StoreHarm.Do(fixture.Path, $"segment-00003/v01-index.sst flip {at}");
-        Assert.Equal([4_096L, 20_480L, 36_864L], StoreChecker.Check(fixture.Path).Findings.Where(static f => f.Code == StoreFindings.BlockDamaged).Select(static f => f.Offset!.Value).Order());
+        Assert.Equal([4_096L, 20_480L, 36_864L],
+            StoreChecker.Check(fixture.Path).Findings.Where(static f => f.Code == StoreFindings.BlockDamaged).Select(static f => f.Offset!.Value).Order());
     }
 
     [Theory]

@@ -10,7 +10,8 @@ using Hestia.HestiaStore.Repair;
 namespace Hestia.Unit.HestiaStore;
 
 /// <summary>
-/// Bytes flipped, files cut, emptied and taken away, all over the directories of HestiaStore: reading gives exactly what was there or refuses; a check ends and
+/// Bytes flipped, files cut, emptied and taken away, all over the directories of HestiaStore: reading gives exactly what was there or refuses; a
+/// check ends and
 /// changes nothing; a repair never makes up a value and never loses a byte of what it found.
 /// </summary>
 public sealed class StoreDamageTests(ITestOutputHelper output)
@@ -32,7 +33,8 @@ public sealed class StoreDamageTests(ITestOutputHelper output)
         int trials = 0, exact = 0, refused = 0, repaired = 0, refusedRepairs = 0;
         foreach (var (file, bytes) in image)
         {
-            if (file.EndsWith("-bloom-filter.bin", StringComparison.Ordinal) && !file.StartsWith("segment-0000" + (seed == 1 ? "3" : "0"), StringComparison.Ordinal)) continue;
+            if (file.EndsWith("-bloom-filter.bin", StringComparison.Ordinal) && !file.StartsWith("segment-0000" + (seed == 1 ? "3" : "0"),
+                StringComparison.Ordinal)) continue;
             foreach (var (what, changed) in Damages(bytes, random))
             {
                 trials++;
@@ -49,7 +51,8 @@ public sealed class StoreDamageTests(ITestOutputHelper output)
             }
         }
 
-        output.WriteLine($"{trials:N0} damages: {exact:N0} did not touch an entry, {refused:N0} were refused; of every eighth {repaired:N0} were repaired, {refusedRepairs:N0} were not.");
+        output.WriteLine($"{trials:N0} damages: {exact:N0} did not touch an entry, {refused:N0} were refused; of every eighth {repaired:N0} were "
+            + $"repaired, {refusedRepairs:N0} were not.");
         Assert.True(refused > trials / 4);
     }
 
@@ -112,7 +115,8 @@ public sealed class StoreDamageTests(ITestOutputHelper output)
             yield return ($"flipped at {at}", changed);
         }
 
-        foreach (var length in Enumerable.Range(0, CutsPerFile).Select(_ => random.Next(bytes.Length)).Append(0).Append(bytes.Length - 1).Append(bytes.Length / 4096 / 2 * 4096).Distinct())
+        foreach (var length in Enumerable.Range(0,
+            CutsPerFile).Select(_ => random.Next(bytes.Length)).Append(0).Append(bytes.Length - 1).Append(bytes.Length / 4096 / 2 * 4096).Distinct())
             yield return ($"cut to {length}", bytes[..length]);
         yield return ("emptied of all but zeros", new byte[bytes.Length]);
     }
@@ -128,7 +132,8 @@ public sealed class StoreDamageTests(ITestOutputHelper output)
     private static void AssertSame(SortedDictionary<string, byte[]> image, FileSystem files, string context)
     {
         var now = Contents(files);
-        Assert.True(now.Count == image.Count && now.Zip(image.Values).All(static p => p.First.AsSpan().SequenceEqual(p.Second)), $"{context}: the check changed something");
+        Assert.True(now.Count == image.Count && now.Zip(image.Values).All(static p => p.First.AsSpan().SequenceEqual(p.Second)),
+            $"{context}: the check changed something");
     }
 
     /// <summary>Every byte that was there is somewhere: the file itself, or a log that was cut and the part cut off.</summary>
@@ -138,7 +143,8 @@ public sealed class StoreDamageTests(ITestOutputHelper output)
         foreach (var (name, bytes) in image)
         {
             if (now.Exists(n => n.AsSpan().SequenceEqual(bytes))) continue;
-            var head = now.Find(n => n.Length > 0 && n.Length < bytes.Length && bytes.AsSpan().StartsWith(n) && now.Exists(tail => IsRest(bytes.AsSpan(n.Length), tail)));
+            var head = now.Find(n => n.Length > 0 && n.Length < bytes.Length && bytes.AsSpan().StartsWith(n) && now.Exists(tail =>
+                IsRest(bytes.AsSpan(n.Length), tail)));
             Assert.True(head is not null, $"{context}: {name} is gone");
         }
     }
@@ -183,7 +189,8 @@ public sealed class StoreDamageTests(ITestOutputHelper output)
 
             public bool IsComplete => states._hasLog ? _first is >= 0 and <= 1_000 && (_first == 1_000 ? _next >= 10_000 : _next == 10_000) : _next == states._base.Count;
 
-            private static int Number(ReadOnlySpan<byte> key) => int.TryParse(key[4..], System.Globalization.CultureInfo.InvariantCulture, out var number) ? number : -2;
+            private static int Number(ReadOnlySpan<byte> key) => int.TryParse(key[4..], System.Globalization.CultureInfo.InvariantCulture,
+                out var number) ? number : -2;
 
             private static bool Matches((byte[] Key, byte[] Value) expected, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value) =>
                 expected.Key.AsSpan().SequenceEqual(key) && expected.Value.AsSpan().SequenceEqual(value);

@@ -12,7 +12,8 @@ using Hestia.Unit.Simulation;
 
 namespace Hestia.Unit.HestiaStore;
 
-/// <summary>Every parser of HestiaStore's formats against changed and random bytes: it ends, refuses in ways callers know, and takes no more memory than its input explains.</summary>
+/// <summary>Every parser of HestiaStore's formats against changed and random bytes: it ends, refuses in ways callers know, and takes no more memory
+/// than its input explains.</summary>
 public sealed class StoreFuzzTests
 {
     private const int Rounds = 800;
@@ -20,7 +21,8 @@ public sealed class StoreFuzzTests
     private const long FixedBytes = 2 << 20;
     private const long BytesPerByte = 96;
 
-    public static TheoryData<string> Parsers => ["properties", "index.map", "sparse index", "sorted file", "chunk behind right checksums", "log file", "log metadata", "lock"];
+    public static TheoryData<string> Parsers => ["properties", "index.map", "sparse index", "sorted file", "chunk behind right checksums", "log file",
+        "log metadata", "lock"];
 
     [Theory]
     [MemberData(nameof(Parsers))]

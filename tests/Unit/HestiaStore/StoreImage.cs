@@ -34,7 +34,8 @@ internal static class StoreImage
     {
         var image = Of(name);
         foreach (var filter in image.Keys.Where(static k => k.EndsWith("-bloom-filter.bin", StringComparison.Ordinal)).ToList()) image.Remove(filter);
-        var text = System.Text.Encoding.Latin1.GetString(image["manifest.txt"]).Replace("bloomFilterIndexSizeInBytes=1_000_000", "bloomFilterIndexSizeInBytes=-1", StringComparison.Ordinal);
+        var text = System.Text.Encoding.Latin1.GetString(image["manifest.txt"]).Replace("bloomFilterIndexSizeInBytes=1_000_000",
+            "bloomFilterIndexSizeInBytes=-1", StringComparison.Ordinal);
         image["manifest.txt"] = System.Text.Encoding.Latin1.GetBytes(text);
         return image;
     }

@@ -74,7 +74,8 @@ public sealed class StoreRepairKillTests(ITestOutputHelper output)
 
     private static void AssertNothingGone(SortedDictionary<string, byte[]> image, FileSystem files, int at)
     {
-        var now = StoreDirectory.List(files, StoreImage.Root).ConvertAll(f => files.ReadAllBytes(Path.Combine(StoreImage.Root, f.RelativePath), int.MaxValue));
+        var now = StoreDirectory.List(files, StoreImage.Root).ConvertAll(f => files.ReadAllBytes(Path.Combine(StoreImage.Root, f.RelativePath),
+            int.MaxValue));
         foreach (var (file, bytes) in image)
             Assert.True(now.Exists(n => n.AsSpan().SequenceEqual(bytes)), $"killed at call {at}: {file} is gone");
     }

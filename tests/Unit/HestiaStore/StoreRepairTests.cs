@@ -96,7 +96,8 @@ public sealed class StoreRepairTests
     public void What_a_split_left_behind_goes_to_quarantine()
     {
         using var fixture = new StoreFixture(StoreFixture.Split);
-        using (var other = new StoreFixture(StoreFixture.Split)) Directory.Move(other["segment-00004"], fixture["segment-00007"]); // as a child that never came into use
+        using (var other = new StoreFixture(StoreFixture.Split)) Directory.Move(other["segment-00004"],
+            fixture["segment-00007"]); // as a child that never came into use
         var report = StoreRepairer.Repair(fixture.Path);
         Assert.Empty(report.Lost);
         Assert.Contains(report.Actions, static a => a.Code == StoreRepairActions.QuarantineSegment && a.File == "segment-00007");
@@ -118,7 +119,8 @@ public sealed class StoreRepairTests
         AssertHolds(fixture, StoreFixture.Expected(StoreFixture.WalCrashed));
 
         File.WriteAllBytes(fixture[".lock"], StoreLock.Serialize(7, null, "another-machine", "s"));
-        Assert.Equal(HestiaErrorCode.IndexInUse, Assert.Throws<HestiaException>(() => StoreRepairer.Repair(fixture.Path, new RepairOptions { AllowLoss = true })).Code);
+        Assert.Equal(HestiaErrorCode.IndexInUse, Assert.Throws<HestiaException>(() => StoreRepairer.Repair(fixture.Path,
+            new RepairOptions { AllowLoss = true })).Code);
     }
 
     [Theory]
@@ -178,7 +180,8 @@ public sealed class StoreRepairTests
         using var fixture = new StoreFixture(StoreFixture.Split);
         File.Delete(fixture["manifest.txt"]);
         var before = TemporaryFolder.Snapshot(fixture.Path);
-        Assert.Equal(HestiaErrorCode.NotRepairable, Assert.Throws<HestiaException>(() => StoreRepairer.Repair(fixture.Path, new RepairOptions { AllowLoss = true })).Code);
+        Assert.Equal(HestiaErrorCode.NotRepairable, Assert.Throws<HestiaException>(() => StoreRepairer.Repair(fixture.Path,
+            new RepairOptions { AllowLoss = true })).Code);
         Assert.Equal(before, TemporaryFolder.Snapshot(fixture.Path));
     }
 
