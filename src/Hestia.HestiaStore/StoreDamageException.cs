@@ -29,6 +29,7 @@ internal sealed class StoreDamageException(string code, string message, string f
             StoreFindings.ManifestMissing or StoreFindings.RouteMapMissing => HestiaErrorCode.ManifestMissing,
             StoreFindings.SegmentMissing => HestiaErrorCode.SegmentMissing,
             StoreFindings.WalDamaged or StoreFindings.WalCheckpointDamaged or StoreFindings.WalFormatDamaged or StoreFindings.WalCheckpointAhead
+                or StoreFindings.WalMissing or StoreFindings.WalFileName or StoreFindings.WalTornTail
                 => HestiaErrorCode.WalDamaged,
             StoreFindings.WalGap => HestiaErrorCode.WalGap,
             _ => HestiaErrorCode.SegmentDamaged,

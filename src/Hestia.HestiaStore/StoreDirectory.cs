@@ -68,10 +68,7 @@ public sealed class StoreDirectory
     {
         try
         {
-            var result = new List<StoreFile>();
-            List("", 0, result);
-            result.Sort(static (a, b) => string.CompareOrdinal(a.RelativePath, b.RelativePath));
-            return result;
+            return List(_files, Path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -144,11 +141,28 @@ public sealed class StoreDirectory
         }
     }
 
+    /// <summary>Every file below a directory, in order of path.</summary>
+    internal static List<StoreFile> List(FileSystem files, string path)
+    {
+        var result = new List<StoreFile>();
+        List(files, path, "", 0, result);
+        result.Sort(static (a, b) => string.CompareOrdinal(a.RelativePath, b.RelativePath));
+        return result;
+    }
+
+    /// <exception cref="HestiaException">PathNotFound, NotAnIndex.</exception>
+    internal static void RequireOne(FileSystem files, string path)
+    {
+        if (!files.DirectoryExists(path)) throw new HestiaException(HestiaErrorCode.PathNotFound, $"There is no directory '{path}'.", path,
+            "Check the path.");
+        if (!IsStoreDirectory(files, path))
+            throw new HestiaException(HestiaErrorCode.NotAnIndex,
+                $"'{path}' is no directory of HestiaStore: there is no manifest.txt of it and no segment.", path, "Check the path.");
+    }
+
     internal static StoreDirectory Open(FileSystem files, string path)
     {
-        if (!files.DirectoryExists(path)) throw new HestiaException(HestiaErrorCode.PathNotFound, $"There is no directory '{path}'.", path, "Check the path.");
-        if (!IsStoreDirectory(files, path))
-            throw new HestiaException(HestiaErrorCode.NotAnIndex, $"'{path}' is no directory of HestiaStore: there is no manifest.txt of it and no segment.", path, "Check the path.");
+        RequireOne(files, path);
         try
         {
             return new StoreDirectory(files, path, StoreManifest.Read(files, path));
@@ -163,13 +177,13 @@ public sealed class StoreDirectory
         }
     }
 
-    private void List(string folder, int depth, List<StoreFile> result)
+    private static void List(FileSystem files, string path, string folder, int depth, List<StoreFile> result)
     {
-        foreach (var entry in _files.List(System.IO.Path.Combine(Path, folder)))
+        foreach (var entry in files.List(System.IO.Path.Combine(path, folder)))
         {
             var relative = folder.Length == 0 ? entry.Name : folder + "/" + entry.Name;
             if (!entry.IsDirectory) result.Add(new StoreFile(relative, entry.Length, entry.LastWriteTimeUtc));
-            else if (depth < MaxDepth) List(relative, depth + 1, result);
+            else if (depth < MaxDepth) List(files, path, relative, depth + 1, result);
         }
     }
 }

@@ -16,6 +16,7 @@ internal static class Failures
     public static ErrorRecord ToErrorRecord(Exception failure, object? target = null)
     {
         failure = Unwrap(failure);
+        if (failure is HestiaException refusal) failure = PathFormats.Explain(refusal);
         return failure switch
         {
             HestiaException e => Record(e, e.Code.ToString(), CategoryOf(e.Code), e.Target ?? target, e.RecommendedAction),

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using Hestia.Core;
 using Hestia.Core.Control;
+using Hestia.HestiaStore.Wal;
 
 namespace HestiaPS;
 
@@ -75,9 +76,11 @@ internal readonly record struct IndexTarget(IndexSession? Session, string Path)
     public string Name => Session?.Name ?? System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(Path));
 
     /// <summary>How to show its keys and values; bytes where the settings cannot be read.</summary>
-    public (DataEncoding Keys, DataEncoding Values) Encodings()
+    public (DataView Keys, DataView Values) Encodings()
     {
         if (Session is { } session) return (session.KeyEncoding, session.ValueEncoding);
+        if (PathFormats.HasHestiaStoreLog(Path))
+            return StoreWalInspector.TypesNear(Path) is { } types ? (new DataView(types.Keys), new DataView(types.Values)) : (DataEncoding.Bytes, DataEncoding.Bytes);
         return SettingsNear(Path) is { } settings ? (settings.KeyEncoding, settings.ValueEncoding)
             : (DataEncoding.Bytes, DataEncoding.Bytes);
     }

@@ -44,7 +44,7 @@ Describe 'The packages' {
     It 'have the module folder at the root of the zip, with all that the module needs' {
         $names = Get-ArchiveName $zip
         foreach ($name in $names) { $name | Should -BeLike 'HestiaPS/*' }
-        foreach ($name in 'HestiaPS.psd1', 'HestiaPS.dll', 'HestiaPS.format.ps1xml', 'lib/Hestia.Core.dll', 'lib/Hestia.Backup.dll',
+        foreach ($name in 'HestiaPS.psd1', 'HestiaPS.dll', 'HestiaPS.format.ps1xml', 'lib/Hestia.Core.dll', 'lib/Hestia.Backup.dll', 'lib/Hestia.HestiaStore.dll',
             'lib/s3/Hestia.Backup.S3.dll', 'lib/s3/AWSSDK.Core.dll', 'lib/s3/AWSSDK.S3.dll', 'lib/s3/AWSSDK.SecurityToken.dll',
             'en-US/HestiaPS.dll-Help.xml', 'en-US/about_HestiaPS.help.txt') { $names | Should -Contain "HestiaPS/$name" }
     }

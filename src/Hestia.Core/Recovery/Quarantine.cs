@@ -18,19 +18,23 @@ internal sealed class Quarantine(FileSystem files, string indexPath)
     public static string? OriginalName(string name) =>
         name.Length > PrefixLength && name[8] == 'T' && name[15] == 'Z' && name[16] == '-' && name[PrefixLength - 1] == '-' ? name[PrefixLength..] : null;
 
-    /// <summary>Moves a whole file here, durably; returns where it is now.</summary>
-    public string Move(string path)
+    /// <summary>Moves a whole file or folder here, durably; returns where it is now.</summary>
+    /// <param name="path">What to move.</param>
+    /// <param name="name">The name to keep it under, where its own says too little; null for its own.</param>
+    public string Move(string path, string? name = null)
     {
         Prepare();
-        var target = NewName(Path.GetFileName(path));
-        files.RenameFile(path, target);
+        var target = NewName(name ?? Path.GetFileName(path));
+        if (files.DirectoryExists(path)) files.RenameDirectory(path, target);
+        else files.RenameFile(path, target);
         files.SyncDirectory(DirectoryPath);
         files.SyncDirectory(Path.GetDirectoryName(path)!);
         return target;
     }
 
     /// <summary>Copies a whole file here, durably; returns the copy. For what has to be replaced in one step.</summary>
-    public string Copy(string path, CancellationToken cancellationToken = default) => Copy(path, 0, Path.GetFileName(path), cancellationToken);
+    public string Copy(string path, CancellationToken cancellationToken = default, string? name = null) =>
+        Copy(path, 0, name ?? Path.GetFileName(path), cancellationToken);
 
     /// <summary>Copies the bytes of a file from an offset to its end here, durably; returns the copy. Zeros at the end are left out.</summary>
     public string CopyTail(string path, long offset, CancellationToken cancellationToken = default) =>
@@ -78,7 +82,7 @@ internal sealed class Quarantine(FileSystem files, string indexPath)
         for (var i = 0; ; i++)
         {
             var path = Path.Combine(DirectoryPath, string.Create(CultureInfo.InvariantCulture, $"{time}-{i:D4}-{original}"));
-            if (!files.FileExists(path)) return path;
+            if (!files.FileExists(path) && !files.DirectoryExists(path)) return path;
         }
     }
 }

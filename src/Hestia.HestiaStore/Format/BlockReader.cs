@@ -50,6 +50,18 @@ internal sealed class BlockReader : IDisposable
 
     private int PayloadBytes => _blockBytes - HeaderBytes;
 
+    /// <summary>Bytes of payload of a block.</summary>
+    public int BlockPayloadBytes => PayloadBytes;
+
+    /// <summary>Goes to a position of the payload; the block there is read and checked.</summary>
+    /// <exception cref="StoreDamageException">BlockDamaged.</exception>
+    public void Seek(long position)
+    {
+        _blockNumber = position / PayloadBytes - 1;
+        _at = PayloadBytes;
+        if (NextBlock()) _at = (int)(position % PayloadBytes);
+    }
+
     /// <summary>Where a position of the payload is in the file.</summary>
     public long FileOffset(long position) => position / PayloadBytes * _blockBytes + HeaderBytes + position % PayloadBytes;
 

@@ -77,6 +77,38 @@ internal static class ChunkFilters
         return (flags & ~(MagicFlag | CrcFlag)) == 0 ? null : $"the chunk went through filters (flags {flags:X}) that its manifest does not list";
     }
 
+    /// <summary>Applies the filters in the order a manifest lists them for encoding; returns what is stored.</summary>
+    public static ReadOnlyMemory<byte> Encode(ReadOnlySpan<ChunkFilter> filters, ReadOnlyMemory<byte> payload, out ulong crc, out ulong flags)
+    {
+        crc = 0;
+        flags = 0;
+        foreach (var filter in filters)
+        {
+            switch (filter)
+            {
+                case ChunkFilter.Crc32:
+                    crc = Crc32.Compute(payload.Span);
+                    break;
+                case ChunkFilter.MagicNumber:
+                    flags |= MagicFlag;
+                    break;
+                case ChunkFilter.Snappy:
+                    flags |= SnappyFlag;
+                    var compressed = new byte[SnappyCodec.MaxCompressedLength(payload.Length)];
+                    payload = compressed.AsMemory(0, SnappyCodec.Compress(payload.Span, compressed));
+                    break;
+                case ChunkFilter.Xor:
+                    flags |= XorFlag;
+                    var changed = payload.ToArray();
+                    for (var i = 0; i < changed.Length; i++) changed[i] ^= (byte)(XorKey >> (i % 8 * 8));
+                    payload = changed;
+                    break;
+            }
+        }
+
+        return payload;
+    }
+
     private static bool TryDecompress(ref byte[] payload, ref int length)
     {
         var source = payload.AsSpan(0, length);

@@ -41,10 +41,40 @@ internal sealed class ChunkReader : IDisposable
     /// <summary>Where the chunk begins in the file.</summary>
     public long FileOffset => _blocks.FileOffset(Position);
 
+    /// <summary>Goes on behind damage at the next place where a chunk begins; false if there is none.</summary>
+    public bool Resume()
+    {
+        _length = 0;
+        Span<byte> magic = stackalloc byte[sizeof(ulong)];
+        var position = Position + Alignment;
+        while (_blocks.FileOffset(position) + HeaderBytes <= _blocks.Length)
+        {
+            try
+            {
+                _blocks.Seek(position);
+                if (_blocks.Read(magic) == magic.Length && BinaryPrimitives.ReadUInt64BigEndian(magic) == Magic)
+                {
+                    _blocks.Seek(position);
+                    Position = position;
+                    return true;
+                }
+
+                position += Alignment;
+            }
+            catch (StoreDamageException)
+            {
+                position = (position / _blocks.BlockPayloadBytes + 1) * _blocks.BlockPayloadBytes;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Moves to the next chunk; false at the end.</summary>
     /// <exception cref="StoreDamageException">BlockDamaged, ChunkDamaged.</exception>
     public bool MoveNext()
     {
+        _length = 0;
         Position = _blocks.Position;
         Span<byte> header = stackalloc byte[HeaderBytes];
         var read = _blocks.Read(header);
@@ -56,17 +86,20 @@ internal sealed class ChunkReader : IDisposable
         }
 
         var version = BinaryPrimitives.ReadInt32BigEndian(header[8..]);
-        if (version != Version) throw new StoreDamageException(StoreFindings.FormatUnsupported, $"the chunk has version {version}; {Version} is understood.", _name, FileOffset);
+        if (version != Version) throw new StoreDamageException(StoreFindings.FormatUnsupported,
+            $"the chunk has version {version}; {Version} is understood.", _name, FileOffset);
         var stored = BinaryPrimitives.ReadInt32BigEndian(header[12..]);
         var padded = ((long)stored + Alignment - 1) / Alignment * Alignment;
         if (stored <= 0 || stored > ChunkFilters.MaxPayloadBytes || padded > _blocks.Remaining)
             throw Damaged($"the chunk claims {stored:N0} bytes, where {_blocks.Remaining:N0} are left.");
         Rent((int)padded);
         if (_blocks.Read(_payload.AsSpan(0, (int)padded)) < padded) throw Damaged("the chunk is cut short.");
-        _length = stored;
+        var length = stored;
         var problem = ChunkFilters.Decode(
-            _filters, BinaryPrimitives.ReadUInt64BigEndian(header[16..]), BinaryPrimitives.ReadUInt64BigEndian(header[24..]), ref _payload, ref _length);
-        return problem is null ? true : throw Damaged(problem + ".");
+            _filters, BinaryPrimitives.ReadUInt64BigEndian(header[16..]), BinaryPrimitives.ReadUInt64BigEndian(header[24..]), ref _payload, ref length);
+        if (problem is not null) throw Damaged(problem + ".");
+        _length = length;
+        return true;
     }
 
     public void Dispose()

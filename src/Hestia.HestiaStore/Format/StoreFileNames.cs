@@ -36,7 +36,8 @@ internal static class StoreFileNames
 
     public static string Bloom(long version) => Version(version) + BloomSuffix;
 
-    public static string Delta(long version, int number) => Version(version) + DeltaMiddle + number.ToString("D4", CultureInfo.InvariantCulture) + DeltaSuffix;
+    public static string Delta(long version, int number) => Version(version) + DeltaMiddle + number.ToString("D4",
+        CultureInfo.InvariantCulture) + DeltaSuffix;
 
     /// <summary>The version in "vNN-index.sst", or null for any other name.</summary>
     public static long? SstVersion(string name) => Between(name, "v", SstSuffix);

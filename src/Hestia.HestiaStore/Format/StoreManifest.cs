@@ -49,7 +49,8 @@ internal sealed class StoreManifest
     {
         var path = Path.Combine(directory, StoreFileNames.Manifest);
         if (!files.FileExists(path))
-            throw new StoreDamageException(StoreFindings.ManifestMissing, "it is missing; without it nothing says how the segments are to be read.", StoreFileNames.Manifest);
+            throw new StoreDamageException(StoreFindings.ManifestMissing, "it is missing; without it nothing says how the segments are to be read.",
+                StoreFileNames.Manifest);
         try
         {
             var properties = JavaProperties.Parse(files.ReadAllBytes(path, JavaProperties.MaxFileBytes));
@@ -65,6 +66,7 @@ internal sealed class StoreManifest
     {
         var version = properties.Number(SchemaVersionKey) ?? throw new InvalidDataException($"it has no {SchemaVersionKey}");
         if (version != SchemaVersion) throw Unsupported($"its {SchemaVersionKey} is {version}; {SchemaVersion} is understood.");
+        RequireKeys(properties);
         var blockBytes = properties.Number("diskIoBufferSizeInBytes") ?? throw new InvalidDataException("it has no diskIoBufferSizeInBytes");
         if (blockBytes is < 1024 or > MaxBlockBytes || blockBytes % 1024 != 0)
             throw new InvalidDataException($"its diskIoBufferSizeInBytes is {blockBytes:N0}, which is no multiple of 1,024 up to {MaxBlockBytes:N0}");
@@ -82,12 +84,27 @@ internal sealed class StoreManifest
             EncodingFilters = ChunkFilters.Parse(properties.Text("encodingChunkFilters") ?? ""),
             BloomHashFunctions = (int)hashes,
             BloomBytes = (int)bloomBytes,
-            WalEnabled = string.Equals(properties.Text("wal.enabled"), "true", StringComparison.OrdinalIgnoreCase),
+            WalEnabled = Flag(properties, "wal.enabled"),
             FailsOnTornWal = properties.Text("wal.corruptionPolicy") == "FAIL_FAST",
         };
     }
 
     internal static StoreDamageException Unsupported(string message) => new(StoreFindings.FormatUnsupported, message, StoreFileNames.Manifest);
+
+    /// <summary>The file has no checksum: a key that went missing, or a flag that is neither, is the only sign of damage there is.</summary>
+    private static void RequireKeys(JavaProperties properties)
+    {
+        foreach (var key in Required(properties, "schema.requiredKeys").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+            if (properties.Text(key) is null) throw new InvalidDataException($"it has no {key}, which it lists as required");
+        _ = Flag(properties, "wal.enabled");
+    }
+
+    private static bool Flag(JavaProperties properties, string key) => properties.Text(key)?.ToLowerInvariant() switch
+    {
+        "true" => true,
+        "false" => false,
+        var other => throw new InvalidDataException($"its {key} is '{other}', neither true nor false"),
+    };
 
     private static string Required(JavaProperties properties, string key) =>
         properties.Text(key) is { Length: > 0 } text ? text : throw new InvalidDataException($"it has no {key}");

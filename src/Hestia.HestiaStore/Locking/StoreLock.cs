@@ -72,10 +72,10 @@ public sealed record StoreLock(StoreLockState State, long? ProcessId, DateTimeOf
         return new StoreLock(state, pid, start, host, reason);
     }
 
-    /// <summary>A lock body as HestiaStore writes it; for tests and for holding a directory during a repair.</summary>
-    internal static byte[] Serialize(int processId, DateTimeOffset start, string host, string session) => Encoding.UTF8.GetBytes(string.Create(
+    /// <summary>A lock body as HestiaStore writes it; without a start time it compares none.</summary>
+    internal static byte[] Serialize(int processId, DateTimeOffset? start, string host, string session) => Encoding.UTF8.GetBytes(string.Create(
         CultureInfo.InvariantCulture,
-        $"version=1\npid={processId}\nprocessStartEpochMillis={start.ToUnixTimeMilliseconds()}\nhost={host}\nsessionId={session}\n"));
+        $"version=1\npid={processId}\nprocessStartEpochMillis={start?.ToUnixTimeMilliseconds() ?? -1}\nhost={host}\nsessionId={session}\n"));
 
     /// <summary>This machine's name as Java would write it.</summary>
     internal static string HostName()
@@ -101,7 +101,8 @@ public sealed record StoreLock(StoreLockState State, long? ProcessId, DateTimeOf
             using var process = Process.GetProcessById(pid);
             if (process.HasExited) return (StoreLockState.Dead, $"Process {pid} has ended.");
             var began = new DateTimeOffset(process.StartTime);
-            if (start is null || (began - start.Value).Duration() <= s_clockTolerance) return (StoreLockState.Alive, $"Process {pid} ({process.ProcessName}) is running.");
+            if (start is null || (began - start.Value).Duration() <= s_clockTolerance) return (StoreLockState.Alive,
+                $"Process {pid} ({process.ProcessName}) is running.");
             return process.ProcessName.Contains("java", StringComparison.OrdinalIgnoreCase)
                 ? (StoreLockState.Unknown, $"Process {pid} is a Java process, but began at another time than the lock says.")
                 : (StoreLockState.Dead, $"Process {pid} is now {process.ProcessName}, which began at another time than the owner.");

@@ -25,7 +25,8 @@ internal sealed class SegmentFiles
     {
         var folder = StoreFileNames.Segment(segment);
         var path = Path.Combine(directory, folder);
-        if (!files.DirectoryExists(path)) throw new StoreDamageException(StoreFindings.SegmentMissing, "index.map names this segment, and it is missing.", folder);
+        if (!files.DirectoryExists(path)) throw new StoreDamageException(StoreFindings.SegmentMissing,
+            "index.map names this segment, and it is missing.", folder);
         var present = new Dictionary<string, long>(StringComparer.Ordinal);
         foreach (var entry in files.List(path))
             if (!entry.IsDirectory) present[entry.Name] = entry.Length;
@@ -51,9 +52,11 @@ internal sealed class SegmentFiles
     public IEnumerable<string> RequireDeltas()
     {
         for (var number = 0; number < Manifest.DeltaFiles; number++)
-            yield return Require(StoreFileNames.Delta(Version, number), $"the segment's manifest counts {Manifest.DeltaFiles:N0} delta files, and this one is missing.");
+            yield return Require(StoreFileNames.Delta(Version, number),
+                $"the segment's manifest counts {Manifest.DeltaFiles:N0} delta files, and this one is missing.");
     }
 
     private string Require(string name, string problem) =>
-        Present.ContainsKey(name) ? Path.Combine(Folder, name) : throw new StoreDamageException(StoreFindings.FileMissing, problem, Path.Combine(Folder, name));
+        Present.ContainsKey(name) ? Path.Combine(Folder, name) : throw new StoreDamageException(StoreFindings.FileMissing, problem,
+            Path.Combine(Folder, name));
 }

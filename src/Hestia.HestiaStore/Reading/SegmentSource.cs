@@ -4,32 +4,27 @@ using Hestia.HestiaStore.Format;
 namespace Hestia.HestiaStore.Reading;
 
 /// <summary>
-/// One segment: its delta files over its main file. At the end the entries of each must be as many as the manifest counts: a file that lost whole
-/// blocks at its end has no other sign of it.
+/// One segment: its delta files over its main file. The entries of each must be as many as the manifest counts: a file that lost whole blocks at its end
+/// has no other sign of it. A file is held to its count where it ends, before anything that it might have hidden is given; of several delta files
+/// only the sum
+/// is known, so they are counted before the first entry.
 /// </summary>
 internal sealed class SegmentSource : EntrySource
 {
     private readonly MergedSource _merged;
-    private readonly SegmentManifest _manifest;
-    private readonly string _folder;
-    private readonly CountedSource _main;
-    private readonly List<CountedSource> _deltas = [];
+    private readonly string _manifestName;
 
     public SegmentSource(FileSystem files, string directory, SegmentFiles segment, StoreManifest manifest, Action<long>? onRead = null)
     {
-        _manifest = segment.Manifest;
-        _folder = segment.Folder;
+        _manifestName = Path.Combine(segment.Folder, StoreFileNames.Manifest);
+        var deltas = segment.RequireDeltas().ToList();
+        if (deltas.Count != 1) RequireCount("its delta files", segment.Manifest.DeltaKeys, Count(files, directory, deltas, manifest));
         var sources = new List<EntrySource>();
         try
         {
-            sources.Add(_main = new CountedSource(new SortedFileSource(files, directory, segment.RequireSst(), manifest, onRead)));
-            foreach (var name in segment.RequireDeltas())
-            {
-                var delta = new CountedSource(new SortedFileSource(files, directory, name, manifest, onRead));
-                _deltas.Add(delta);
-                sources.Add(delta);
-            }
-
+            sources.Add(new CountedSource(this, Open(segment.RequireSst()), "its main file", segment.Manifest.MainKeys));
+            foreach (var name in deltas) sources.Add(deltas.Count == 1 ? new CountedSource(this, Open(name), "its delta file",
+                segment.Manifest.DeltaKeys) : Open(name));
             _merged = new MergedSource(manifest.KeyType, sources);
         }
         catch
@@ -37,6 +32,8 @@ internal sealed class SegmentSource : EntrySource
             foreach (var source in sources) source.Dispose();
             throw;
         }
+
+        SortedFileSource Open(string name) => new(files, directory, name, manifest, onRead);
     }
 
     public override ReadOnlySpan<byte> Key => _merged.Key;
@@ -45,30 +42,32 @@ internal sealed class SegmentSource : EntrySource
 
     public override bool IsTombstone => _merged.IsTombstone;
 
-    public override bool MoveNext()
-    {
-        if (_merged.MoveNext()) return true;
-        Expect("its main file", _manifest.MainKeys, _main.Count);
-        long deltas = 0;
-        foreach (var delta in _deltas) deltas += delta.Count;
-        Expect("its delta files", _manifest.DeltaKeys, deltas);
-        return false;
-    }
+    public override bool MoveNext() => _merged.MoveNext();
 
     protected override void Dispose(bool disposing) => _merged.Dispose();
 
-    private void Expect(string where, long counted, long found)
+    private static long Count(FileSystem files, string directory, List<string> names, StoreManifest manifest)
     {
-        if (counted == found) return;
-        throw new StoreDamageException(
-            StoreFindings.CountMismatch,
-            $"the segment's manifest counts {counted:N0} entries in {where}, and {found:N0} are there.",
-            Path.Combine(_folder, StoreFileNames.Manifest));
+        long entries = 0;
+        foreach (var name in names)
+        {
+            using var source = new SortedFileSource(files, directory, name, manifest);
+            while (source.MoveNext()) entries++;
+        }
+
+        return entries;
     }
 
-    private sealed class CountedSource(EntrySource inner) : EntrySource
+    private void RequireCount(string where, long counted, long found)
     {
-        public long Count { get; private set; }
+        if (counted == found) return;
+        throw new StoreDamageException(StoreFindings.CountMismatch,
+            $"the segment's manifest counts {counted:N0} entries in {where}, and {found:N0} are there.", _manifestName);
+    }
+
+    private sealed class CountedSource(SegmentSource owner, EntrySource inner, string where, long expected) : EntrySource
+    {
+        private long _count;
 
         public override ReadOnlySpan<byte> Key => inner.Key;
 
@@ -78,9 +77,14 @@ internal sealed class SegmentSource : EntrySource
 
         public override bool MoveNext()
         {
-            if (!inner.MoveNext()) return false;
-            Count++;
-            return true;
+            if (inner.MoveNext())
+            {
+                _count++;
+                return true;
+            }
+
+            owner.RequireCount(where, expected, _count);
+            return false;
         }
 
         protected override void Dispose(bool disposing) => inner.Dispose();

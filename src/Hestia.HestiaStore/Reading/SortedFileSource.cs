@@ -15,10 +15,20 @@ internal sealed class SortedFileSource : EntrySource
     private int _at;
     private int _valueAt;
     private int _valueLength;
+    private readonly Action<StoreDamageException>? _onDamage;
+    private bool _isDropped;
     private bool _ended;
 
-    public SortedFileSource(FileSystem files, string directory, string name, StoreManifest manifest, Action<long>? onRead = null)
+    /// <param name="files">Where the file is.</param>
+    /// <param name="directory">The index.</param>
+    /// <param name="name">The file, relative to it.</param>
+    /// <param name="manifest">How to read it.</param>
+    /// <param name="onRead">Told of bytes as they are read, or null.</param>
+    /// <param name="onDamage">To salvage: told of damage, behind which reading goes on where the next chunk begins. Null: damage ends it.</param>
+    public SortedFileSource(
+        FileSystem files, string directory, string name, StoreManifest manifest, Action<long>? onRead = null, Action<StoreDamageException>? onDamage = null)
     {
+        _onDamage = onDamage;
         _chunks = new ChunkReader(files, Path.Combine(directory, name), name, manifest.BlockBytes, manifest.DecodingFilters, onRead);
         _manifest = manifest;
         _name = name;
@@ -38,7 +48,27 @@ internal sealed class SortedFileSource : EntrySource
 
     public override bool MoveNext()
     {
-        if (_ended) return false;
+        while (!_ended)
+        {
+            try
+            {
+                return MoveNextEntry();
+            }
+            catch (StoreDamageException e) when (_onDamage is not null)
+            {
+                _onDamage(e);
+                _isDropped = true;
+                if (e.Code == StoreFindings.KeyOrder) continue; // only this entry is of no use
+                _ended = !_chunks.Resume();
+                _at = 0;
+            }
+        }
+
+        return false;
+    }
+
+    private bool MoveNextEntry()
+    {
         Remember();
         while (_at == _chunks.Payload.Length)
         {
@@ -69,7 +99,12 @@ internal sealed class SortedFileSource : EntrySource
 
     private void Remember()
     {
-        if (_chunks.Payload.IsEmpty) return;
+        if (_isDropped || _chunks.Payload.IsEmpty)
+        {
+            _isDropped = false;
+            return;
+        }
+
         var key = Key;
         if (_before.Length < key.Length) _before = new byte[Math.Max(64, key.Length * 2)];
         key.CopyTo(_before);

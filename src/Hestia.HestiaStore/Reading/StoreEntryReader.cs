@@ -18,14 +18,18 @@ public sealed class StoreEntryReader : IDisposable
     private long _bytesRead;
     private bool _ended;
 
-    private StoreEntryReader(StoreDirectory directory, IReadOnlyList<StoreFile> listing, WalOverlay overlay, RouteMap map)
+    private StoreEntryReader(StoreDirectory directory, IReadOnlyList<StoreFile> listing, WalOverlay overlay, RouteMap map, Action<long>? onRead)
     {
         _directory = directory;
         _listing = listing;
         foreach (var file in listing) BytesTotal += IsSorted(file) ? file.Length : 0;
         List<EntrySource> sources =
         [
-            new RoutedSource(directory.Files, directory.Path, directory.Manifest, map, bytes => Interlocked.Add(ref _bytesRead, bytes)),
+            new RoutedSource(directory.Files, directory.Path, directory.Manifest, map, bytes =>
+            {
+                Interlocked.Add(ref _bytesRead, bytes);
+                onRead?.Invoke(bytes);
+            }),
             .. overlay.TakeSources(),
         ];
         _entries = new MergedSource(directory.KeyType, sources);
@@ -56,7 +60,8 @@ public sealed class StoreEntryReader : IDisposable
     public long BytesTotal { get; }
 
     /// <summary>Moves to the next entry; false at the end, which is reached only if everything was whole.</summary>
-    /// <exception cref="HestiaException">ManifestDamaged, SegmentMissing, SegmentDamaged, SourceDamaged (changed meanwhile), AccessDenied, IoError.</exception>
+    /// <exception cref="HestiaException">ManifestDamaged, SegmentMissing, SegmentDamaged, SourceDamaged (changed meanwhile), AccessDenied,
+    /// IoError.</exception>
     public bool Read(CancellationToken cancellationToken = default)
     {
         if (_ended) return false;
@@ -87,13 +92,20 @@ public sealed class StoreEntryReader : IDisposable
     internal static StoreEntryReader Open(StoreDirectory directory, StoreReadOptions options, CancellationToken cancellationToken)
     {
         directory.RequireNotInUse(options.AllowUnknownOwner);
+        return OpenUnlocked(directory, options, null, cancellationToken);
+    }
+
+    /// <summary>As <see cref="Open"/>, whoever has the directory open: for checks, which say so.</summary>
+    internal static StoreEntryReader OpenUnlocked(StoreDirectory directory, StoreReadOptions options, Action<long>? onRead,
+        CancellationToken cancellationToken)
+    {
         var listing = directory.ListFiles();
         using var overlay = new WalOverlay(directory.KeyType, options.ScratchDirectory);
         try
         {
             var replayed = ReadLog(directory, overlay, cancellationToken);
             var map = RequireRouteMap(directory);
-            return new StoreEntryReader(directory, listing, overlay, map) { ReplayedOperations = replayed };
+            return new StoreEntryReader(directory, listing, overlay, map, onRead) { ReplayedOperations = replayed };
         }
         catch (Exception e) when (Translate(directory, e) is { } translated)
         {
@@ -112,9 +124,11 @@ public sealed class StoreEntryReader : IDisposable
         {
             if (!entry.IsDirectory || StoreFileNames.SegmentId(entry.Name) is not { } segment || named.Contains(segment)) continue;
             if (SegmentSurvey.IsEmpty(directory.Files, directory.Path, segment)) continue;
-            if (map is null) throw new StoreDamageException(StoreFindings.RouteMapMissing, "it is missing; without it HestiaStore deletes every segment but the first.", StoreFileNames.RouteMap);
+            if (map is null) throw new StoreDamageException(StoreFindings.RouteMapMissing,
+                "it is missing; without it HestiaStore deletes every segment but the first.", StoreFileNames.RouteMap);
             throw new StoreDamageException(
-                StoreFindings.OrphanSegment, "index.map does not name this segment, and it holds entries; HestiaStore deletes it when it opens the index.", entry.Name);
+                StoreFindings.OrphanSegment, "index.map does not name this segment, and it holds entries; HestiaStore deletes it when it opens "
+                    + "the index.", entry.Name);
         }
 
         return map ?? new RouteMap([]);
@@ -123,7 +137,10 @@ public sealed class StoreEntryReader : IDisposable
     private static long ReadLog(StoreDirectory directory, WalOverlay overlay, CancellationToken cancellationToken)
     {
         var wal = Path.Combine(directory.Path, StoreFileNames.Wal);
-        if (!directory.WalEnabled || !directory.Files.DirectoryExists(wal)) return 0;
+        if (!directory.WalEnabled) return 0; // HestiaStore does not look at what an earlier setting left there
+        if (!directory.Files.DirectoryExists(wal))
+            throw new StoreDamageException(StoreFindings.WalMissing, "the manifest says that writes go to a log, and its folder is missing.",
+                StoreFileNames.Wal);
         var checkpoint = WalMetadata.ReadCheckpoint(directory.Files, wal);
         var types = WalTypes.Check(directory.KeyType, directory.ValueType);
         long replayed = 0;
@@ -154,7 +171,7 @@ public sealed class StoreEntryReader : IDisposable
         _ => null,
     };
 
-    private static bool IsSorted(StoreFile file) => file.RelativePath.StartsWith("segment-", StringComparison.Ordinal)
+    internal static bool IsSorted(StoreFile file) => file.RelativePath.StartsWith("segment-", StringComparison.Ordinal)
         && (file.RelativePath.EndsWith("-index.sst", StringComparison.Ordinal) || file.RelativePath.EndsWith(".cache", StringComparison.Ordinal));
 
     private void RequireUnchanged()
@@ -168,5 +185,6 @@ public sealed class StoreEntryReader : IDisposable
     }
 
     private static HestiaException Changed(StoreDirectory directory, string what) => new(
-        HestiaErrorCode.SourceDamaged, $"The HestiaStore directory '{directory.Path}' changed while it was read: {what}", directory.Path, "Close the index in HestiaStore, then read it again.");
+        HestiaErrorCode.SourceDamaged, $"The HestiaStore directory '{directory.Path}' changed while it was read: {what}", directory.Path,
+            "Close the index in HestiaStore, then read it again.");
 }

@@ -91,7 +91,8 @@ internal sealed class WalDirectoryScan
             if (entry.IsDirectory || StoreFileNames.WalFirstLsn(entry.Name) is not { } first)
             {
                 _findings.Add(new Finding(
-                    FindingSeverity.Error, StoreFindings.WalFileName, "It is no log file's name (20 digits and .wal); HestiaStore refuses to open the index.", entry.Name));
+                    FindingSeverity.Error, StoreFindings.WalFileName,
+                        "It is no log file's name (20 digits and .wal); HestiaStore refuses to open the index.", entry.Name));
                 continue;
             }
 
@@ -160,7 +161,8 @@ internal sealed class WalDirectoryScan
             FindingSeverity.Error,
             isTail ? StoreFindings.WalTornTail : StoreFindings.WalDamaged,
             isTail
-                ? $"{problem} {reader.Length - offset:N0} bytes at the end are no record, and no record is behind them: the end that a crash leaves, or damage "
+                ? $"{problem} {reader.Length - offset:N0} bytes at the end are no record, and no record is behind them: the end that a crash "
+                    + $"leaves, or damage "
                     + $"of the last records. HestiaStore would cut them; what is whole ends at LSN {LastLsn}."
                 : $"{problem} Good records are behind it, the first in {nextFile} at offset {nextOffset:N0} with LSN {nextLsn}: no crash leaves that. "
                     + "HestiaStore would cut here and delete all of them.",
@@ -192,7 +194,8 @@ internal sealed class WalDirectoryScan
         _findings.Add(new Finding(
             FindingSeverity.Error,
             StoreFindings.WalCheckpointAhead,
-            $"The checkpoint is LSN {checkpoint}, but the log ends at LSN {LastLsn}: the end of the log is missing. HestiaStore would set the checkpoint back and "
+            $"The checkpoint is LSN {checkpoint}, but the log ends at LSN {LastLsn}: the end of the log is missing. HestiaStore would set the "
+                + $"checkpoint back and "
                 + "use LSNs again.",
             StoreFileNames.WalCheckpoint,
             FirstLsn: new Lsn((ulong)LastLsn + 1),

@@ -1,13 +1,14 @@
 using System.Management.Automation;
 using Hestia.Core;
 using Hestia.Core.Control;
+using Hestia.HestiaStore;
 
 namespace HestiaPS.Commands;
 
 /// <summary>Lists this process's open sessions, or reports indexes by path without opening them: what their owner says, or their files.</summary>
 [Cmdlet(VerbsCommon.Get, "HestiaIndex", DefaultParameterSetName = SessionSet)]
 [OutputType(typeof(IndexSession), ParameterSetName = [SessionSet])]
-[OutputType(typeof(IndexInfo), ParameterSetName = [PathSet, LiteralPathSet])]
+[OutputType(typeof(IndexInfo), typeof(StoreIndexInfo), ParameterSetName = [PathSet, LiteralPathSet])]
 public sealed class GetHestiaIndexCommand : HestiaCmdlet
 {
     private const string SessionSet = "Session";
@@ -47,9 +48,13 @@ public sealed class GetHestiaIndexCommand : HestiaCmdlet
         {
             if (!TryItem(path, () => ParameterSetName == PathSet ? ResolveMany(path) : [ResolveOne(path)], out var resolved)) continue;
             foreach (var one in resolved)
-                if (TryItem(one, () => Run($"Asking for {one}", (_, token) => Look(one, token)), out var info)) WriteObject(info);
+                if (TryItem<object>(one, () => Describe(one), out var info)) WriteObject(info);
         }
     }
+
+    private object Describe(string path) => PathFormats.IsHestiaStore(path)
+        ? new StoreIndexInfo(StoreDescription.Read(path))
+        : Run($"Asking for {path}", (_, token) => Look(path, token));
 
     /// <summary>Of an owner that cannot be asked at least the files tell who it is.</summary>
     private static IndexInfo Look(string path, CancellationToken token)

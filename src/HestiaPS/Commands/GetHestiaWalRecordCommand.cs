@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using Hestia.Core;
 using Hestia.Core.Wal;
+using Hestia.HestiaStore.Wal;
 
 namespace HestiaPS.Commands;
 
@@ -30,8 +31,7 @@ public sealed class GetHestiaWalRecordCommand : IndexTargetCmdlet
     private protected override void ProcessTarget(IndexTarget target)
     {
         var (keys, values) = target.Encodings();
-        if (!TryItem(target.Path, () => WalInspector.ReadRecords(target.Path, Options(keys), StopToken).GetEnumerator(),
-            out var records)) return;
+        if (!TryItem(target.Path, () => Read(target.Path, Options(keys)).GetEnumerator(), out var records)) return;
         using (records)
         {
             while (TryItem(target.Path, records.MoveNext, out var more) && more)
@@ -42,11 +42,14 @@ public sealed class GetHestiaWalRecordCommand : IndexTargetCmdlet
         }
     }
 
-    private WalReadOptions Options(DataEncoding keys) => new()
+    private IEnumerable<WalRecord> Read(string path, WalReadOptions options) => PathFormats.HasHestiaStoreLog(path)
+        ? StoreWalInspector.ReadRecords(path, options, StopToken) : WalInspector.ReadRecords(path, options, StopToken);
+
+    private WalReadOptions Options(DataView keys) => new()
     {
         FromLsn = FromLsn > 0 ? new Lsn(FromLsn) : null,
         ToLsn = ToLsn < ulong.MaxValue ? new Lsn(ToLsn) : null,
-        Key = Key is null ? null : EntryData.EncodeKey(keys, Key),
+        Key = Key is null ? null : keys.EncodeKey(Key),
         Last = Last > 0 ? Last : null,
     };
 }

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using System.Text;
 using Hestia.Core;
+using Hestia.HestiaStore.Repair;
 
 namespace HestiaPS.Commands;
 
@@ -46,7 +47,7 @@ public sealed class RepairHestiaIndexCommand : HestiaCmdlet
         if (WillExplain(ConfirmImpact.Medium))
         {
             var planned = TryItem(path, () => Run($"Looking at {path}", (progress, token) =>
-                IndexRepairer.Repair(path, new RepairOptions { AllowLoss = true, PlanOnly = true }, progress, token)), out var plan);
+                Repair(path, new RepairOptions { AllowLoss = true, PlanOnly = true }, progress, token)), out var plan);
             if (!planned || !ShouldProcess(Explain(plan), Explain(plan) + Environment.NewLine + "Go on?", "Repair-HestiaIndex")) return;
         }
         else if (!ShouldProcess(path, "Repair"))
@@ -55,9 +56,12 @@ public sealed class RepairHestiaIndexCommand : HestiaCmdlet
         }
 
         var done = TryItem(path, () => Run($"Repairing {path}", (progress, token) =>
-            IndexRepairer.Repair(path, new RepairOptions { AllowLoss = Force }, progress, token)), out var report);
+            Repair(path, new RepairOptions { AllowLoss = Force }, progress, token)), out var report);
         if (done) WriteObject(new RepairResult(report, encodings.Keys));
     }
+
+    private static RepairReport Repair(string path, RepairOptions options, IProgress<WorkProgress> progress, CancellationToken token) =>
+        PathFormats.IsHestiaStore(path) ? StoreRepairer.Repair(path, options, progress, token) : IndexRepairer.Repair(path, options, progress, token);
 
     /// <summary>The whole plan, line by line.</summary>
     private string Explain(RepairReport plan)

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using Hestia.Core;
 using Hestia.Core.Control;
+using Hestia.HestiaStore.Checking;
 
 namespace HestiaPS.Commands;
 
@@ -47,6 +48,7 @@ public sealed class TestHestiaIndexCommand : IndexTargetCmdlet
         IndexTarget target, CheckOptions options, IProgress<WorkProgress> progress, CancellationToken token)
     {
         if (target.Session is { } session) return (session.Engine.Check(options, progress, token), IndexVia.Session);
+        if (PathFormats.IsHestiaStore(target.Path)) return (StoreChecker.Check(target.Path, progress, token), IndexVia.Files);
         return RemoteIndex.Find(target.Path, token) is { } remote
             ? (remote.Check(options, progress, token), IndexVia.Endpoint)
             : (IndexChecker.Check(target.Path, options, progress, token), IndexVia.Files);

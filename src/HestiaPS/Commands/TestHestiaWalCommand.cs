@@ -2,6 +2,7 @@ using System.Management.Automation;
 using Hestia.Core;
 using Hestia.Core.Control;
 using Hestia.Core.Wal;
+using Hestia.HestiaStore.Wal;
 
 namespace HestiaPS.Commands;
 
@@ -32,16 +33,20 @@ public sealed class TestHestiaWalCommand : IndexTargetCmdlet
         {
             WriteError(Failures.ToErrorRecord(new HestiaCommandException(
                 CommandErrors.WalUnhealthy, ErrorCategory.InvalidData,
-                $"The log at '{result.Path}' is damaged: {FindingInfo.Summary(result.Findings)} Open would: {result.OpenWould}",
+                $"The log at '{result.Path}' is damaged: {FindingInfo.Summary(result.Findings)} {OpenWould(result)}",
                     result.Path,
                 "See Findings; then run Test-HestiaIndex on the index, and Repair-HestiaIndex with -WhatIf to see what can be saved.")));
         }
     }
 
+    private static string OpenWould(WalTestResult result) =>
+        result.OpenWould.StartsWith("HestiaStore ", StringComparison.Ordinal) ? result.OpenWould : $"Open would: {result.OpenWould}";
+
     /// <summary>The files are read in any case; who has the index open says how far its log must reach.</summary>
     private static (WalReport Report, IndexVia Via) Check(IndexTarget target, CancellationToken token)
     {
         if (target.Session is { } session) return (WalInspector.Check(session.Engine, token), IndexVia.Session);
+        if (PathFormats.HasHestiaStoreLog(target.Path)) return (StoreWalInspector.Check(target.Path, token), IndexVia.Files);
         return FindOwner(target.Path, token) is { } remote
             ? (WalInspector.Check(remote, token), IndexVia.Endpoint)
             : (WalInspector.Check(target.Path, token), IndexVia.Files);

@@ -5,7 +5,7 @@ namespace HestiaPS;
 /// <summary>One thing a check found: what, where, and what is at stake.</summary>
 public sealed class FindingInfo
 {
-    internal FindingInfo(Finding finding, DataEncoding keys)
+    internal FindingInfo(Finding finding, DataView keys)
     {
         Severity = finding.Severity;
         Code = finding.Code;
@@ -14,8 +14,8 @@ public sealed class FindingInfo
         Offset = finding.Offset;
         FirstLsn = finding.FirstLsn?.Value;
         LastLsn = finding.LastLsn?.Value;
-        FirstKey = finding.FirstKey is null ? null : DataEncoder.Decode(keys, finding.FirstKey);
-        LastKey = finding.LastKey is null ? null : DataEncoder.Decode(keys, finding.LastKey);
+        FirstKey = finding.FirstKey is null ? null : keys.Decode(finding.FirstKey);
+        LastKey = finding.LastKey is null ? null : keys.Decode(finding.LastKey);
     }
 
     /// <summary>How bad it is.</summary>
@@ -49,7 +49,7 @@ public sealed class FindingInfo
     public override string ToString() =>
         $"{Severity} {Code}{(File is null ? "" : $" {File}{(Offset is { } offset ? $"@{offset}" : "")}")}: {Message}";
 
-    internal static FindingInfo[] From(IReadOnlyList<Finding> findings, DataEncoding keys)
+    internal static FindingInfo[] From(IReadOnlyList<Finding> findings, DataView keys)
     {
         var result = new FindingInfo[findings.Count];
         for (var i = 0; i < result.Length; i++) result[i] = new FindingInfo(findings[i], keys);

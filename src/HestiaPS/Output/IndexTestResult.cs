@@ -6,7 +6,7 @@ namespace HestiaPS;
 /// <summary>What Test-HestiaIndex found.</summary>
 public sealed class IndexTestResult
 {
-    internal IndexTestResult(CheckReport report, bool deep, DataEncoding keys, IndexVia via)
+    internal IndexTestResult(CheckReport report, bool deep, DataView keys, IndexVia via)
     {
         Name = report.Name;
         Path = report.Path;

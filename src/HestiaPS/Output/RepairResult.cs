@@ -5,7 +5,7 @@ namespace HestiaPS;
 /// <summary>What Repair-HestiaIndex found, did, quarantined and lost.</summary>
 public sealed class RepairResult
 {
-    internal RepairResult(RepairReport report, DataEncoding keys)
+    internal RepairResult(RepairReport report, DataView keys)
     {
         Name = report.Name;
         Path = report.Path;
@@ -53,13 +53,13 @@ public sealed class RepairResult
 /// <summary>A range of entries that repair could not save; null where a bound is not known.</summary>
 public sealed class LossInfo
 {
-    internal LossInfo(RepairLoss loss, DataEncoding keys)
+    internal LossInfo(RepairLoss loss, DataView keys)
     {
         Message = loss.Message;
         FirstLsn = loss.FirstLsn?.Value;
         LastLsn = loss.LastLsn?.Value;
-        FirstKey = loss.FirstKey is null ? null : DataEncoder.Decode(keys, loss.FirstKey);
-        LastKey = loss.LastKey is null ? null : DataEncoder.Decode(keys, loss.LastKey);
+        FirstKey = loss.FirstKey is null ? null : keys.Decode(loss.FirstKey);
+        LastKey = loss.LastKey is null ? null : keys.Decode(loss.LastKey);
     }
 
     /// <summary>What is lost, in words.</summary>

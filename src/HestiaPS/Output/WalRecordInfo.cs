@@ -6,7 +6,7 @@ namespace HestiaPS;
 /// <summary>One record of the log: a batch that became visible as one.</summary>
 public sealed class WalRecordInfo
 {
-    internal WalRecordInfo(WalRecord record, DataEncoding keys, DataEncoding values)
+    internal WalRecordInfo(WalRecord record, DataView keys, DataView values)
     {
         File = record.File;
         Offset = record.Offset;
@@ -51,12 +51,12 @@ public sealed class WalRecordInfo
 /// <summary>One put or delete in a log record.</summary>
 public sealed class WalOperationInfo
 {
-    internal WalOperationInfo(WalOperation operation, DataEncoding keys, DataEncoding values)
+    internal WalOperationInfo(WalOperation operation, DataView keys, DataView values)
     {
         Lsn = operation.Lsn.Value;
         Kind = operation.Kind;
-        Key = DataEncoder.Decode(keys, operation.Key);
-        Value = operation.Kind == OperationKind.Put ? DataEncoder.Decode(values, operation.Value) : null;
+        Key = keys.Decode(operation.Key);
+        Value = operation.Kind == OperationKind.Put ? values.Decode(operation.Value) : null;
     }
 
     /// <summary>Number of the write.</summary>

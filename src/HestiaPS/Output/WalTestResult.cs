@@ -7,7 +7,7 @@ namespace HestiaPS;
 /// <summary>What Test-HestiaWal found.</summary>
 public sealed class WalTestResult
 {
-    internal WalTestResult(WalReport report, DataEncoding keys, IndexVia via)
+    internal WalTestResult(WalReport report, DataView keys, IndexVia via)
     {
         Path = report.CheckedPath;
         Healthy = report.Healthy;
