@@ -11,7 +11,7 @@ namespace Hestia.Core.Recovery;
 /// Puts the log into memtables. When one is full it is written out at once, so that opening takes no more memory than running does;
 /// the last one stays in memory with its log, as it was before the crash.
 /// </summary>
-internal sealed class Replay
+internal sealed class Replay : IDisposable
 {
     private readonly IndexContext _context;
     private readonly ManifestStore _store;
@@ -20,6 +20,7 @@ internal sealed class Replay
     private byte[] _manifestBytes;
     private ulong _lastNumber;
     private MemTable _memtable = new();
+    private bool _handedOver;
 
     public Replay(IndexContext context, ManifestStore store, ManifestDocument manifest, byte[] manifestBytes, ulong lastNumber, bool readOnly)
     {
@@ -44,22 +45,25 @@ internal sealed class Replay
 
     public void Run(WalScanResult scan, CancellationToken cancellationToken)
     {
-        try
-        {
-            var visitor = new Visitor(this);
-            var result = WalReplay.Run(_context.Files, scan, _manifest.Checkpoint, ref visitor, cancellationToken);
-            Records = result.Records;
-            Operations = result.Operations;
-        }
-        catch
-        {
-            _memtable.Release();
-            throw;
-        }
+        var visitor = new Visitor(this);
+        var result = WalReplay.Run(_context.Files, scan, _manifest.Checkpoint, ref visitor, cancellationToken);
+        Records = result.Records;
+        Operations = result.Operations;
     }
 
     /// <summary>Hands everything over to the running index.</summary>
-    public LiveSet TakeLive(Lsn visible) => new(_context, _store, _manifest, _manifestBytes, _lastNumber, [_memtable], visible);
+    public LiveSet TakeLive(Lsn visible)
+    {
+        var live = new LiveSet(_context, _store, _manifest, _manifestBytes, _lastNumber, [_memtable], visible);
+        _handedOver = true;
+        return live;
+    }
+
+    /// <summary>Frees the memtable unless it was handed over.</summary>
+    public void Dispose()
+    {
+        if (!_handedOver) _memtable.Release();
+    }
 
     private void WriteOut()
     {
@@ -80,8 +84,9 @@ internal sealed class Replay
             Segments = segments,
         };
         ManifestFile = _store.Write(_manifest, out _manifestBytes);
-        _memtable.Release();
+        var written = _memtable;
         _memtable = new MemTable();
+        written.Release();
     }
 
     private readonly struct Visitor(Replay replay) : IWalVisitor
