@@ -247,7 +247,8 @@ internal sealed class Compactor
                 }
 
                 if (job.IsBottom && merged.Kind == OperationKind.Delete) continue;
-                if (writer is not null && cutter.CutBefore(merged.Key, merged.Key.Length + merged.Value.Length + 8, writer.BytesWritten))
+                if (writer is not null
+                    && (cutter.CutBefore(merged.Key, merged.Key.Length + merged.Value.Length + 8, writer.BytesWritten) || writer.IsIndexFull))
                 {
                     outputs.Add(writer.Finish(_retired.Announce));
                     writer.Dispose();

@@ -67,6 +67,9 @@ internal sealed unsafe class SegmentWriter : IDisposable
 
     public long EntryCount { get; private set; }
 
+    /// <summary>Whether the segment should end here whatever its size, because its index, which readers hold in memory, has become large.</summary>
+    public bool IsIndexFull => _index.Bytes >= SegmentFormat.IndexCutBytes;
+
     /// <summary>Appends an entry; keys strictly ascend. A tombstone has no value.</summary>
     /// <exception cref="HestiaException">A key out of order or limits exceeded (InternalError), or a failure of the file.</exception>
     public void Add(ReadOnlySpan<byte> key, ulong lsn, OperationKind kind, ReadOnlySpan<byte> value)
