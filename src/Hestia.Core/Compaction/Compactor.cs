@@ -221,6 +221,8 @@ internal sealed class Compactor
         return true;
     }
 
+    private void Withdraw(SegmentId id) => _retired.Withdraw([id]);
+
     private void Merge(CompactionJob job, List<SegmentInfo> outputs, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         var runs = new List<EntryCursor>();
@@ -250,7 +252,7 @@ internal sealed class Compactor
                 if (writer is not null
                     && (cutter.CutBefore(merged.Key, merged.Key.Length + merged.Value.Length + 8, writer.BytesWritten) || writer.IsIndexFull))
                 {
-                    outputs.Add(writer.Finish(_retired.Announce));
+                    outputs.Add(writer.Finish(_retired.Announce, Withdraw));
                     writer.Dispose();
                     writer = null;
                 }
@@ -259,7 +261,7 @@ internal sealed class Compactor
                 writer.Add(merged.Key, job.IsBottom ? 0 : merged.Lsn, merged.Kind, merged.Value);
             }
 
-            if (writer is not null) outputs.Add(writer.Finish(_retired.Announce));
+            if (writer is not null) outputs.Add(writer.Finish(_retired.Announce, Withdraw));
         }
         finally
         {
