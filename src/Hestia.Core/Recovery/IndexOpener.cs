@@ -116,7 +116,7 @@ internal static class IndexOpener
         var (bytes, file, lastNumber) = (choice.Bytes, choice.File, choice.LastNumber);
         if (choice.Damaged.Count > 0) (manifest, bytes, file, lastNumber) = ReplaceDamaged(context, store, choice, notices);
 
-        using var replay = new Replay(context, store, manifest, bytes, lastNumber, readOnly);
+        using var replay = new Replay(context, store, manifest, bytes, file, lastNumber, readOnly);
         replay.Run(scan, cancellationToken);
         if (!readOnly) SyncLog(context, scan);
         var lastLsn = replay.LastLsn > manifest.Checkpoint ? replay.LastLsn : manifest.Checkpoint;
@@ -124,7 +124,7 @@ internal static class IndexOpener
         try
         {
             var archive = ArchiveKeeper.Load(context, notices);
-            var retired = new RetiredFiles(context, store, live.Manifest, replay.ManifestFile ?? file, archive);
+            var retired = new RetiredFiles(context, store, live.Manifest, replay.ManifestFile, archive);
             if (!readOnly) FindRetired(context, retired, choice, scan, replay, lastLsn, notices);
             live.ManifestChanged += retired.ManifestChanged;
             if (!readOnly) retired.Prune();
@@ -284,7 +284,8 @@ internal static class IndexOpener
         }
 
         for (var i = old.Count - 1; i >= 0; i--) retired.AddOld(old[i].Item1, old[i].Item2, old[i].Item3);
-        if (choice.Damaged.Count > 0 || replay.ManifestFile is not null) retired.AddOld(choice.Document, choice.File, now);
+        if (choice.Damaged.Count > 0) retired.AddOld(choice.Document, choice.File, now);
+        foreach (var (document, file) in replay.Replaced) retired.AddOld(document, file, now);
 
         foreach (var scanned in scan.Files)
         {

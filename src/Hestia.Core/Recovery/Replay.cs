@@ -18,16 +18,18 @@ internal sealed class Replay : IDisposable
     private readonly bool _readOnly;
     private ManifestDocument _manifest;
     private byte[] _manifestBytes;
+    private ManifestFile _file;
     private ulong _lastNumber;
     private MemTable _memtable = new();
     private bool _handedOver;
 
-    public Replay(IndexContext context, ManifestStore store, ManifestDocument manifest, byte[] manifestBytes, ulong lastNumber, bool readOnly)
+    public Replay(IndexContext context, ManifestStore store, ManifestDocument manifest, byte[] manifestBytes, ManifestFile file, ulong lastNumber, bool readOnly)
     {
         _context = context;
         _store = store;
         _manifest = manifest;
         _manifestBytes = manifestBytes;
+        _file = file;
         _lastNumber = lastNumber;
         _readOnly = readOnly;
     }
@@ -40,8 +42,11 @@ internal sealed class Replay : IDisposable
 
     public long LastCommitTime { get; private set; }
 
-    /// <summary>The manifest written meanwhile, or null if there was no need.</summary>
-    public ManifestFile? ManifestFile { get; private set; }
+    /// <summary>The manifest in force now: the one replay began with, or the last one written meanwhile.</summary>
+    public ManifestFile ManifestFile => _file;
+
+    /// <summary>Manifests that replay replaced, oldest first.</summary>
+    public List<(ManifestDocument Document, ManifestFile File)> Replaced { get; } = [];
 
     public void Run(WalScanResult scan, CancellationToken cancellationToken)
     {
@@ -75,7 +80,7 @@ internal sealed class Replay : IDisposable
         if (info is not null) segments.Add(ManifestSegment.From(info, level: 0));
         segments.AddRange(_manifest.Segments);
         var checkpoint = new Lsn(_memtable.LastLsn);
-        _manifest = _manifest with
+        var next = _manifest with
         {
             Number = ++_lastNumber,
             Checkpoint = checkpoint,
@@ -83,7 +88,9 @@ internal sealed class Replay : IDisposable
             LastCommitTime = Math.Max(LastCommitTime, _manifest.LastCommitTime),
             Segments = segments,
         };
-        ManifestFile = _store.Write(_manifest, out _manifestBytes);
+        var file = _store.Write(next, out _manifestBytes);
+        Replaced.Add((_manifest, _file));
+        (_manifest, _file) = (next, file);
         var written = _memtable;
         _memtable = new MemTable();
         written.Release();
