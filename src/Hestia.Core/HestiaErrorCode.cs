@@ -83,7 +83,7 @@ public enum HestiaErrorCode
     /// <summary>Too much memory is held by open snapshots.</summary>
     SnapshotLimit,
 
-    /// <summary>The index holds as many segments as it may.</summary>
+    /// <summary>The index holds as many segments as it may, or long keys are too many for one segment or manifest.</summary>
     SegmentLimit,
 
     /// <summary>No space is left on the device.</summary>

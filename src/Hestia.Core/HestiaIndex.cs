@@ -129,7 +129,18 @@ public sealed partial class HestiaIndex : IMaintainedIndex, IDisposable
     /// </exception>
     public static HestiaIndex Open(string path, IndexOptions? options = null, CancellationToken cancellationToken = default)
     {
-        var index = new HestiaIndex(IndexOpener.Open(FullPath(path), options ?? new IndexOptions(), cancellationToken));
+        var opened = IndexOpener.Open(FullPath(path), options ?? new IndexOptions(), cancellationToken);
+        HestiaIndex index;
+        try
+        {
+            index = new HestiaIndex(opened);
+        }
+        catch (Exception e)
+        {
+            opened.Abandon(e);
+            throw;
+        }
+
         try
         {
             index.LeaveOriginal();

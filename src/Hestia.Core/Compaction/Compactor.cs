@@ -231,7 +231,8 @@ internal sealed class Compactor
         if (CanMove(view, job))
         {
             var moved = Array.ConvertAll(job.Upper, segment => segment.Manifest with { Level = job.OutputLevel });
-            Array.Sort(moved, static (a, b) => a.LowerBound.AsSpan().SequenceCompareTo(b.LowerBound));
+            // A deeper level is in key order as it is, and where long keys share a cut bound only that order tells. In level 0 the bounds do: they don't even touch.
+            if (job.Level == 0) Array.Sort(moved, static (a, b) => a.LowerBound.AsSpan().SequenceCompareTo(b.LowerBound));
             _live.Commit(new ManifestEdit { Removed = Array.ConvertAll(job.Upper, static s => s.Manifest), Added = moved });
             return 0;
         }
@@ -286,6 +287,8 @@ internal sealed class Compactor
             ("Milliseconds", Math.Round(time.TotalMilliseconds, 1)));
     }
 
+    private void Withdraw(SegmentId id) => _retired.Withdraw([id]);
+
     private void Merge(CompactionJob job, List<SegmentInfo> outputs, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         var runs = new List<EntryCursor>();
@@ -312,9 +315,10 @@ internal sealed class Compactor
                 }
 
                 if (job.IsBottom && merged.Kind == OperationKind.Delete) continue;
-                if (writer is not null && cutter.CutBefore(merged.Key, merged.Key.Length + merged.Value.Length + 8, writer.BytesWritten))
+                if (writer is not null
+                    && (cutter.CutBefore(merged.Key, merged.Key.Length + merged.Value.Length + 8, writer.BytesWritten) || writer.IsIndexFull))
                 {
-                    outputs.Add(writer.Finish(_retired.Announce));
+                    outputs.Add(writer.Finish(_retired.Announce, Withdraw));
                     writer.Dispose();
                     writer = null;
                 }
@@ -323,7 +327,7 @@ internal sealed class Compactor
                 writer.Add(merged.Key, job.IsBottom ? 0 : merged.Lsn, merged.Kind, merged.Value);
             }
 
-            if (writer is not null) outputs.Add(writer.Finish(_retired.Announce));
+            if (writer is not null) outputs.Add(writer.Finish(_retired.Announce, Withdraw));
         }
         finally
         {

@@ -161,6 +161,20 @@ internal static partial class Platform
         throw LastError($"flock failed on '{path}'");
     }
 
+    /// <summary>Locks one byte of a file without waiting, for many holders or for one; false if another handle is in the way. Closing the handle unlocks it.</summary>
+    [SupportedOSPlatform("windows")]
+    public static unsafe bool TryLockByte(SafeFileHandle handle, string path, long offset, bool shared)
+    {
+        const uint FailImmediately = 1, Exclusive = 2;
+        const int InvalidFunction = 1, LockViolation = 33, NotSupported = 50, IOPending = 997;
+        var at = new NativeOverlapped { OffsetLow = unchecked((int)offset), OffsetHigh = (int)(offset >> 32) };
+        if (LockFileEx(handle, shared ? FailImmediately : FailImmediately | Exclusive, 0, 1, 0, &at)) return true;
+        var error = Marshal.GetLastPInvokeError();
+        if (error is LockViolation or IOPending) return false;
+        var message = $"LockFileEx failed on '{path}': {Marshal.GetPInvokeErrorMessage(error)}";
+        throw error is InvalidFunction or NotSupported ? new NotSupportedException(message) : new IOException(message, unchecked((int)0x80070000) | error);
+    }
+
     /// <summary>
     /// Whether the path still names the file that is open: it may have been renamed away between opening and locking it. Only Linux is asked
     /// (statx has one layout everywhere).
@@ -338,6 +352,10 @@ internal static partial class Platform
     [LibraryImport("kernel32", SetLastError = true, StringMarshalling = StringMarshalling.Utf16)]
     [return: MarshalAs(UnmanagedType.Bool)]
     private static partial bool GetDiskFreeSpaceExW(string folder, out ulong available, nint total, nint free);
+
+    [LibraryImport("kernel32", SetLastError = true)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    private static unsafe partial bool LockFileEx(SafeFileHandle file, uint flags, uint reserved, uint bytesLow, uint bytesHigh, NativeOverlapped* at);
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int chown(string path, uint user, uint group);

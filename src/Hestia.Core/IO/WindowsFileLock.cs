@@ -2,7 +2,7 @@ using System.Runtime.Versioning;
 
 namespace Hestia.Core.IO;
 
-/// <summary>LockFileEx (through FileStream.Lock) on one byte far beyond the body, so that the body stays readable for everyone.</summary>
+/// <summary>LockFileEx on one byte far beyond the body, so that the body stays readable for everyone.</summary>
 [SupportedOSPlatform("windows")]
 internal sealed class WindowsFileLock : FileLock
 {
@@ -14,7 +14,6 @@ internal sealed class WindowsFileLock : FileLock
 
     public static WindowsFileLock? TryTake(string path, bool shared)
     {
-        // A shared holder opens without sharing write access, an exclusive one locks the byte; either way the second comer is turned away.
         var stream = new FileStream(
             path,
             shared ? FileMode.Open : FileMode.OpenOrCreate,
@@ -23,19 +22,17 @@ internal sealed class WindowsFileLock : FileLock
             bufferSize: 0);
         try
         {
-            stream.Lock(LockedByte, 1);
-            return new WindowsFileLock(stream);
-        }
-        catch (IOException)
-        {
-            stream.Dispose();
-            return null;
+            // Not FileStream.Lock, which knows exclusive locks only.
+            if (Platform.TryLockByte(stream.SafeFileHandle, path, LockedByte, shared)) return new WindowsFileLock(stream);
         }
         catch
         {
             stream.Dispose();
             throw;
         }
+
+        stream.Dispose();
+        return null;
     }
 
     public override void WriteBody(ReadOnlySpan<byte> body)

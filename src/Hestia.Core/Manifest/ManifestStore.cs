@@ -40,9 +40,20 @@ internal sealed class ManifestStore(FileSystem files, string indexPath)
     }
 
     /// <summary>Writes a manifest durably and returns its file.</summary>
+    /// <exception cref="HestiaException">SegmentLimit: it would be larger than what is read back. Nothing was written.</exception>
     public ManifestFile Write(ManifestDocument document, out byte[] bytes)
     {
         bytes = document.Serialize();
+        if (bytes.Length > ManifestFormat.MaxFileBytes)
+        {
+            throw new HestiaException(
+                HestiaErrorCode.SegmentLimit,
+                $"The manifest of '{indexPath}' with {document.Segments.Count:N0} segments would be {bytes.Length:N0} bytes long; the limit is {ManifestFormat.MaxFileBytes:N0}. "
+                    + "Keys that begin with more than 256 bytes of 0xFF stand in it whole.",
+                indexPath,
+                "Run Optimize-HestiaIndex with a larger SegmentBytes, or use keys that do not begin with hundreds of 0xFF.");
+        }
+
         var path = System.IO.Path.Combine(DirectoryPath, ManifestFormat.FileName(document.Number, document.Checkpoint));
         files.WriteAtomically(path, bytes, ownerModel: DirectoryPath);
         return new ManifestFile(document.Number, document.Checkpoint, path, bytes.Length, files.Clock.GetUtcNow().UtcDateTime);

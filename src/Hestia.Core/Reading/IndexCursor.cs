@@ -1,9 +1,11 @@
+using System.Runtime.ExceptionServices;
+
 namespace Hestia.Core.Reading;
 
 /// <summary>
 /// The entries of a scan, one at a time: <c>while (cursor.MoveNext()) use(cursor.Key, cursor.Value)</c>. It reads the state of the moment it
 /// was made, allocates nothing per entry, and its spans stay valid until the next call. Dispose it: it keeps memtables and files alive.
-/// Not thread-safe.
+/// A cursor that failed to move stands on no entry and goes nowhere any more: each further call fails the same way. Not thread-safe.
 /// </summary>
 public sealed class IndexCursor : IDisposable
 {
@@ -14,6 +16,7 @@ public sealed class IndexCursor : IDisposable
     private EntryCursor? _entries;
     private bool _started;
     private long _shown;
+    private Exception? _failure;
 
     /// <summary>Takes over one reference of the snapshot.</summary>
     internal IndexCursor(IndexSnapshot snapshot, in ScanOptions options)
@@ -42,13 +45,14 @@ public sealed class IndexCursor : IDisposable
     /// <summary>LSN of the write that made the current entry; <see cref="Lsn.None"/> where it was dropped at the bottom level.</summary>
     public Lsn Lsn => new(Current.Lsn);
 
-    private EntryCursor Current => _started && _entries is { IsValid: true } entries ? entries : throw new InvalidOperationException("The cursor stands on no entry.");
+    private EntryCursor Current => _started && _failure is null && _entries is { IsValid: true } entries ? entries : throw new InvalidOperationException("The cursor stands on no entry.");
 
     /// <summary>Moves to the next entry; false at the end.</summary>
     /// <exception cref="HestiaException">SegmentDamaged, IoError.</exception>
     public bool MoveNext()
     {
         var entries = _entries ?? throw new ObjectDisposedException(nameof(IndexCursor));
+        if (_failure is not null) ExceptionDispatchInfo.Throw(_failure);
         try
         {
             if (!_started)
@@ -74,9 +78,12 @@ public sealed class IndexCursor : IDisposable
                 Step(entries);
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e)
         {
-            throw HestiaException.FromIO(e, "segments", "reading");
+            // Some runs have moved and others have not, so going on would show entries twice, or an end that is none.
+            _failure = e is IOException or UnauthorizedAccessException ? HestiaException.FromIO(e, "segments", "reading") : e;
+            if (ReferenceEquals(_failure, e)) throw;
+            throw _failure;
         }
 
         Dispose();

@@ -352,17 +352,23 @@ internal sealed class LiveSet : IDisposable
         foreach (var segment in edit.Added)
             if (segment.Level == 0) result.Add(segment);
         var removedFound = 0;
+        Span<bool> placed = stackalloc bool[ManifestFormat.Levels];
         foreach (var segment in segments)
         {
-            if (removed.Contains((segment.Id, segment.Level))) removedFound++;
-            else result.Add(segment);
+            if (!removed.Contains((segment.Id, segment.Level)))
+            {
+                result.Add(segment);
+                continue;
+            }
+
+            removedFound++;
+            if (segment.Level > 0) Place(segment.Level, placed);
         }
 
         if (removedFound != removed.Count) throw new InvalidOperationException("A manifest edit removes a segment that is not live.");
-        foreach (var segment in edit.Added)
-            if (segment.Level > 0) result.Add(segment);
-        // A stable order by level keeps level 0 newest first. Below, the bounds give the key order; where long keys share a cut bound, the
-        // order they were added in does: a compaction takes in every segment its bounds touch and adds its outputs in key order.
+        for (var level = 1; level < placed.Length; level++) Place(level, placed);
+        // A stable order by level keeps level 0 newest first. Below, the bounds give the key order; where long keys share a cut bound, the order they stand in
+        // here does: what is added comes in key order and takes the place of what it was made from.
         var index = 0;
         var keyed = new List<(ManifestSegment Segment, int Order)>(result.Count);
         foreach (var segment in result) keyed.Add((segment, index++));
@@ -379,5 +385,13 @@ internal sealed class LiveSet : IDisposable
         result.Clear();
         foreach (var (segment, _) in keyed) result.Add(segment);
         return result;
+
+        void Place(int level, Span<bool> done)
+        {
+            if (done[level]) return;
+            done[level] = true;
+            foreach (var segment in edit.Added)
+                if (segment.Level == level) result.Add(segment);
+        }
     }
 }

@@ -29,7 +29,16 @@ internal static class IndexOpener
         WalPredecessor Predecessor,
         Lsn LastLsn,
         long LastCommitTime,
-        RecoveryReport Report);
+        RecoveryReport Report)
+    {
+        /// <summary>Gives everything back where no index came of it. The lock goes last, and nothing that may run already changes a file any more.</summary>
+        public void Abandon(Exception cause)
+        {
+            Context.Health.Fail(cause);
+            Live.Dispose();
+            Lock?.Dispose();
+        }
+    }
 
     public static Opened Open(string path, IndexOptions options, CancellationToken cancellationToken)
     {
@@ -101,8 +110,8 @@ internal static class IndexOpener
         var readOnly = context.Options.ReadOnly;
         var manifest = choice.Document;
         // Every live segment is opened (length and footer looked at) before anything is changed.
-        var opened = new List<LiveSegment>(manifest.Segments.Count);
-        foreach (var segment in manifest.Segments) opened.Add(context.Segments.Acquire(segment));
+        using var opened = new OpenSegments(context.Segments);
+        foreach (var segment in manifest.Segments) opened.Add(segment);
         var scan = ScanLog(context, manifest, notices, cancellationToken);
 
         var store = new ManifestStore(files, context.Path);
@@ -113,28 +122,47 @@ internal static class IndexOpener
         var (bytes, file, lastNumber) = (choice.Bytes, choice.File, choice.LastNumber);
         if (choice.Damaged.Count > 0) (manifest, bytes, file, lastNumber) = ReplaceDamaged(context, store, choice, notices);
 
-        var replay = new Replay(context, store, manifest, bytes, lastNumber, readOnly);
+        using var replay = new Replay(context, store, manifest, bytes, file, lastNumber, readOnly);
         replay.Run(scan, cancellationToken);
         if (!readOnly) SyncLog(context, scan);
         var lastLsn = replay.LastLsn > manifest.Checkpoint ? replay.LastLsn : manifest.Checkpoint;
         var live = replay.TakeLive(lastLsn);
-        foreach (var segment in opened) context.Segments.Release(segment);
+        try
+        {
+            var archive = ArchiveKeeper.Load(context, notices);
+            var retired = new RetiredFiles(context, store, live.Manifest, replay.ManifestFile, archive);
+            if (!readOnly) FindRetired(context, retired, choice, scan, replay, lastLsn, notices);
+            live.ManifestChanged += retired.ManifestChanged;
+            if (!readOnly) retired.Prune();
+            var report = new RecoveryReport(notices, replay.Records, replay.Operations, Stopwatch.GetElapsedTime(began));
+            return new Opened(
+                context,
+                held,
+                live,
+                retired,
+                scan.Predecessor,
+                lastLsn,
+                Math.Max(Math.Max(manifest.LastCommitTime, scan.LastCommitMicroseconds), replay.LastCommitTime),
+                report);
+        }
+        catch
+        {
+            live.Dispose();
+            throw;
+        }
+    }
 
-        var archive = ArchiveKeeper.Load(context, notices);
-        var retired = new RetiredFiles(context, store, live.Manifest, replay.ManifestFile ?? file, archive);
-        if (!readOnly) FindRetired(context, retired, choice, scan, replay, lastLsn, notices);
-        live.ManifestChanged += retired.ManifestChanged;
-        if (!readOnly) retired.Prune();
-        var report = new RecoveryReport(notices, replay.Records, replay.Operations, Stopwatch.GetElapsedTime(began));
-        return new Opened(
-            context,
-            held,
-            live,
-            retired,
-            scan.Predecessor,
-            lastLsn,
-            Math.Max(Math.Max(manifest.LastCommitTime, scan.LastCommitMicroseconds), replay.LastCommitTime),
-            report);
+    /// <summary>Segments held while their index is being opened.</summary>
+    private sealed class OpenSegments(SegmentTable table) : IDisposable
+    {
+        private readonly List<LiveSegment> _held = [];
+
+        public void Add(ManifestSegment segment) => _held.Add(table.Acquire(segment));
+
+        public void Dispose()
+        {
+            foreach (var segment in _held) table.Release(segment);
+        }
     }
 
     /// <summary>Looks at the whole log and refuses what no crash explains.</summary>
@@ -262,7 +290,8 @@ internal static class IndexOpener
         }
 
         for (var i = old.Count - 1; i >= 0; i--) retired.AddOld(old[i].Item1, old[i].Item2, old[i].Item3);
-        if (choice.Damaged.Count > 0 || replay.ManifestFile is not null) retired.AddOld(choice.Document, choice.File, now);
+        if (choice.Damaged.Count > 0) retired.AddOld(choice.Document, choice.File, now);
+        foreach (var (document, file) in replay.Replaced) retired.AddOld(document, file, now);
 
         foreach (var scanned in scan.Files)
         {

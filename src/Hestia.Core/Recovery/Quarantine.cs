@@ -44,28 +44,55 @@ internal sealed class Quarantine(FileSystem files, string indexPath)
     {
         Prepare();
         var target = NewName(name);
-        using (var source = files.Open(path, FileOpenMode.ReadSequential))
+        using var source = files.Open(path, FileOpenMode.ReadSequential);
         using (var copy = files.Open(target, FileOpenMode.CreateNew))
         {
-            var length = source.Length;
-            var buffer = new byte[Math.Clamp(length - offset, 1, CopyBufferBytes)];
-            for (var at = offset; at < length;)
+            try
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                var read = source.Read(at, buffer.AsSpan(0, (int)Math.Min(buffer.Length, length - at)));
-                if (read == 0) break;
-                // A preallocated log ends in many zeros: the copy's length says where the rest was.
-                if (buffer.AsSpan(0, read).ContainsAnyExcept((byte)0)) copy.Write(at - offset, buffer.AsSpan(0, read));
-                at += read;
+                CopyBytes(source, copy, offset, cancellationToken);
             }
-
-            if (offset == 0) copy.SetLength(length);
-            copy.Sync();
+            catch
+            {
+                // A part of a copy is of no use, the original is still in its place, and on a full disk each attempt would leave one more.
+                copy.Dispose();
+                TryDelete(target);
+                throw;
+            }
         }
 
         files.CopyOwnership(indexPath, target);
         files.SyncDirectory(DirectoryPath);
         return target;
+    }
+
+    private static void CopyBytes(StorageFile source, StorageFile copy, long offset, CancellationToken cancellationToken)
+    {
+        var length = source.Length;
+        var buffer = new byte[Math.Clamp(length - offset, 1, CopyBufferBytes)];
+        for (var at = offset; at < length;)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var read = source.Read(at, buffer.AsSpan(0, (int)Math.Min(buffer.Length, length - at)));
+            if (read == 0) break;
+            // A preallocated log ends in many zeros: the copy's length says where the rest was.
+            if (buffer.AsSpan(0, read).ContainsAnyExcept((byte)0)) copy.Write(at - offset, buffer.AsSpan(0, read));
+            at += read;
+        }
+
+        if (offset == 0) copy.SetLength(length);
+        copy.Sync();
+    }
+
+    private void TryDelete(string target)
+    {
+        try
+        {
+            files.DeleteFile(target);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // the first failure is the one to report
+        }
     }
 
     private void Prepare()

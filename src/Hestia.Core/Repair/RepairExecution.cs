@@ -201,7 +201,7 @@ internal sealed class RepairExecution(FileSystem files, string path, RepairPlan 
             {
                 var bytes = merge.Key.Length + merge.Value.Length + 8;
                 _progress.AddBytes(bytes);
-                if (writer is not null && cutter.CutBefore(merge.Key, bytes, writer.BytesWritten))
+                if (writer is not null && (cutter.CutBefore(merge.Key, bytes, writer.BytesWritten) || writer.IsIndexFull))
                 {
                     result.Add(ManifestSegment.From(writer.Finish(ClearPlace), level));
                     writer.Dispose();

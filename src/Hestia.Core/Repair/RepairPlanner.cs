@@ -321,6 +321,7 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
     private void Adopt(List<OrphanSegment> withoutLsn)
     {
         var chosen = OrphanSegments.WithoutOverlap(withoutLsn);
+        var adopted = new List<Segments.SegmentInfo>();
         foreach (var orphan in withoutLsn)
         {
             if (!chosen.Contains(orphan))
@@ -336,12 +337,13 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
             }
 
             var p = orphan.Properties!;
-            var info = new Segments.SegmentInfo(
-                orphan.Id, orphan.Length, p.Entries, p.Tombstones, p.MinKey, p.MaxKey, new Lsn(p.MinLsn), new Lsn(p.MaxLsn), p.Codec);
-            _plan.Adopted.Add(ManifestSegment.From(info, ManifestFormat.Levels - 1));
+            adopted.Add(new Segments.SegmentInfo(
+                orphan.Id, orphan.Length, p.Entries, p.Tombstones, p.MinKey, p.MaxKey, new Lsn(p.MinLsn), new Lsn(p.MaxLsn), p.Codec));
         }
 
-        _plan.Adopted.Sort(static (a, b) => a.LowerBound.AsSpan().SequenceCompareTo(b.LowerBound));
+        // By whole keys: neighbours with long ones may share the bounds that the manifest has room for.
+        adopted.Sort(static (a, b) => a.MinKey.AsSpan().SequenceCompareTo(b.MinKey));
+        foreach (var info in adopted) _plan.Adopted.Add(ManifestSegment.From(info, ManifestFormat.Levels - 1));
         if (_plan.Adopted.Count > 0)
             _plan.Act(RepairActions.AdoptSegments, $"{_plan.Adopted.Count:N0} segments without LSNs are taken over as the oldest data.",
                 FileNames.Segments);

@@ -16,6 +16,7 @@ internal sealed unsafe class SegmentCursor : EntryCursor
     private readonly NativeBuffer _window = new();
     private readonly NativeBuffer _decoded = new();
     private NativeBuffer? _large;
+    private int _largeStart;
     private int _largeLength = -1;
     private BlockHandle _pinned;
     private long _windowStart;
@@ -221,7 +222,7 @@ internal sealed unsafe class SegmentCursor : EntryCursor
     private ReadOnlySpan<byte> LargeValue()
     {
         if (_largeLength < 0)
-            _largeLength = _reader.ReadLargeValue(_block.StoredValue, _index.Offset(_current), _large ??= new NativeBuffer());
-        return new ReadOnlySpan<byte>(_large!.Pointer, _largeLength);
+            (_largeStart, _largeLength) = _reader.ReadLargeValue(_block.StoredValue, _index.Offset(_current), _large ??= new NativeBuffer());
+        return new ReadOnlySpan<byte>(_large!.Pointer + _largeStart, _largeLength);
     }
 }

@@ -61,6 +61,9 @@ internal static class SegmentFormat
     /// </summary>
     public const int MaxIndexBytes = 1 << 30;
 
+    /// <summary>From here on a segment is ended as soon as it can be: long keys that compress well make its index larger than its data.</summary>
+    public const int IndexCutBytes = 64 << 20;
+
     // Properties: fixed part, then smallest and largest key.
     public const int PropertiesFixedBytes = 96;
     public const int MaxPropertiesBytes = BlockOverhead + PropertiesFixedBytes + 2 * Limits.MaxKeyBytes;

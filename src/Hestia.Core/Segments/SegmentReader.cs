@@ -260,23 +260,27 @@ internal sealed unsafe class SegmentReader
     }
 
     /// <summary>
-    /// Reads a large value into <paramref name="buffer"/>; <paramref name="blockOffset"/> is where the reference stands. Returns its
-    /// length.
+    /// Reads a large value into <paramref name="buffer"/>; <paramref name="blockOffset"/> is where the reference stands. Returns where in the
+    /// buffer it begins, and its length.
     /// </summary>
-    internal int ReadLargeValue(ReadOnlySpan<byte> reference, long blockOffset, NativeBuffer buffer)
+    internal (int Start, int Length) ReadLargeValue(ReadOnlySpan<byte> reference, long blockOffset, NativeBuffer buffer)
     {
         if (!LargeValueReference.TryDecode(reference, DataEnd, out var large))
             throw SegmentErrors.Damaged(Path, blockOffset, "it refers to a large value outside the file");
-        using var stored = new NativeBuffer((nint)large.Block.Length);
-        var block = new Span<byte>(stored.Pointer, (int)large.Block.Length);
+        // One stored as it is needs no second buffer: it is used where it was read. A compressed one is shorter than its value.
+        var plain = large.Block.Length == large.ValueLength + SegmentFormat.BlockOverhead;
+        using var stored = plain ? null : new NativeBuffer((nint)large.Block.Length);
+        var block = new Span<byte>((stored ?? buffer).Reserve((nint)large.Block.Length), (int)large.Block.Length);
         ReadExactly(large.Block.Offset, block);
         var problem =
             BlockDecoder.Check(block, large.Block.Offset, BlockKind.LargeValue, Limits.MaxValueBytes, out var frame, out var length);
         if (problem is null && (length != large.ValueLength || !LargeValueReference.IsBlock(block, large.Block.Crc)))
             problem = "a large value is not the one its entry refers to";
-        if (problem is null && !BlockDecoder.TryDecode(block, frame, new Span<byte>(buffer.Reserve(length), length)))
+        if (problem is null && plain && frame.Codec != BlockCodec.None) problem = "a compressed value is as long as it was";
+        if (problem is null && !plain && !BlockDecoder.TryDecode(block, frame, new Span<byte>(buffer.Reserve(length), length)))
             problem = "a compressed value cannot be decoded";
-        return problem is null ? length : throw SegmentErrors.Damaged(Path, large.Block.Offset, problem);
+        if (problem is not null) throw SegmentErrors.Damaged(Path, large.Block.Offset, problem);
+        return (plain ? SegmentFormat.BlockHeaderBytes : 0, length);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -295,8 +299,8 @@ internal sealed unsafe class SegmentReader
         var buffer = new NativeBuffer();
         try
         {
-            var length = ReadLargeValue(new ReadOnlySpan<byte>(entry.Value, entry.ValueLength), 0, buffer);
-            value = new SegmentValue(buffer, lsn, length);
+            var (start, length) = ReadLargeValue(new ReadOnlySpan<byte>(entry.Value, entry.ValueLength), 0, buffer);
+            value = new SegmentValue(buffer, lsn, start, length);
             return true;
         }
         catch

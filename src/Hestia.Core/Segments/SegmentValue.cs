@@ -19,10 +19,10 @@ internal readonly unsafe struct SegmentValue : IDisposable
         Kind = kind;
     }
 
-    internal SegmentValue(NativeBuffer large, ulong lsn, int length)
+    internal SegmentValue(NativeBuffer large, ulong lsn, int start, int length)
     {
         _large = large;
-        _value = large.Pointer;
+        _value = large.Pointer + start;
         _length = length;
         Lsn = lsn;
     }

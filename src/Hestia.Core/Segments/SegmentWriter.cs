@@ -67,6 +67,9 @@ internal sealed unsafe class SegmentWriter : IDisposable
 
     public long EntryCount { get; private set; }
 
+    /// <summary>Whether the segment should end here whatever its size, because its index, which readers hold in memory, has become large.</summary>
+    public bool IsIndexFull => _index.Bytes >= SegmentFormat.IndexCutBytes;
+
     /// <summary>Appends an entry; keys strictly ascend. A tombstone has no value.</summary>
     /// <exception cref="HestiaException">A key out of order or limits exceeded (InternalError), or a failure of the file.</exception>
     public void Add(ReadOnlySpan<byte> key, ulong lsn, OperationKind kind, ReadOnlySpan<byte> value)
@@ -122,7 +125,8 @@ internal sealed unsafe class SegmentWriter : IDisposable
     /// A file of that name is replaced: it held the same bytes, or should have.
     /// </summary>
     /// <param name="announce">Called with name and size before the file gets its name, so that nobody deletes that name from then on.</param>
-    public SegmentInfo Finish(Action<SegmentId, long>? announce = null)
+    /// <param name="withdraw">Called with the name if it was announced and this throws all the same.</param>
+    public SegmentInfo Finish(Action<SegmentId, long>? announce = null, Action<SegmentId>? withdraw = null)
     {
         if (_finished || EntryCount == 0) throw new InvalidOperationException("A segment is finished once and has at least one entry.");
         _finished = true;
@@ -140,7 +144,16 @@ internal sealed unsafe class SegmentWriter : IDisposable
             var id = _output.Complete();
             _file.Dispose();
             announce?.Invoke(id, size);
-            PutInPlace(id, size);
+            try
+            {
+                PutInPlace(id, size);
+            }
+            catch
+            {
+                withdraw?.Invoke(id);
+                throw;
+            }
+
             return new SegmentInfo(id, size, EntryCount, _tombstones, _minKey, maxKey, new Lsn(_minLsn), new Lsn(_maxLsn), _options.Codec);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -188,7 +188,13 @@ internal sealed unsafe class SparseIndexBuilder : IDisposable
     public void Add(ReadOnlySpan<byte> separator, long offset, long length)
     {
         if (Bytes + separator.Length > SegmentFormat.MaxIndexBytes / 2)
-            throw new InvalidOperationException("The segment has more blocks than its index can hold.");
+        {
+            throw new HestiaException(
+                HestiaErrorCode.SegmentLimit,
+                $"The keys that stand between the blocks of a segment take more than {SegmentFormat.MaxIndexBytes / 2:N0} bytes, which is all its index can hold.",
+                action: "Open the index with a smaller MemtableBytes, so that fewer long keys come into one segment.");
+        }
+
         separator.CopyTo(new Span<byte>(_separators.Grow(_separatorBytes + separator.Length, _separatorBytes) + _separatorBytes,
             separator.Length));
         _separatorBytes += separator.Length;

@@ -66,7 +66,10 @@ internal sealed class WalWriter : IDisposable
     /// <summary>Syncs that returned, for the statistics.</summary>
     public long Syncs => Volatile.Read(ref _syncs);
 
-    /// <summary>Creates the file under its final name, durable when this returns; on failure nothing is left.</summary>
+    /// <summary>
+    /// Creates the file under its final name, durable when this returns; on failure nothing is left. Where the disk is too full for the space
+    /// to be reserved, a little of it will do.
+    /// </summary>
     public static WalWriter Create(
         FileSystem files, string walDirectory, WalFileHeader header, long preallocateBytes, WorkScheduler? scheduler = null)
     {
@@ -76,8 +79,7 @@ internal sealed class WalWriter : IDisposable
         {
             file = files.Open(path, FileOpenMode.CreateNew);
             files.CopyOwnership(walDirectory, path);
-            var length = Math.Max(preallocateBytes, WalFormat.FileHeaderBytes);
-            if (preallocateBytes > 0) file.Preallocate(length);
+            var length = preallocateBytes > 0 ? PreallocateWhatFits(file, Math.Max(preallocateBytes, WalFormat.FileHeaderBytes)) : WalFormat.FileHeaderBytes;
             WriteHeader(file, header);
             file.Sync();
             files.SyncDirectory(walDirectory);
@@ -96,7 +98,12 @@ internal sealed class WalWriter : IDisposable
     {
         var path = System.IO.Path.Combine(prepared.Directory, WalFormat.FileName(header.FirstLsn));
         // Renaming replaces, and nothing may ever replace a log file.
-        if (files.FileExists(path)) throw new IOException($"The log file '{path}' is there already.");
+        if (files.FileExists(path))
+        {
+            prepared.Dispose();
+            throw new IOException($"The log file '{path}' is there already.");
+        }
+
         var file = prepared.Take();
         var current = prepared.Path;
         try
@@ -196,6 +203,21 @@ internal sealed class WalWriter : IDisposable
     }
 
     public void Dispose() => _file.Dispose();
+
+    private static long PreallocateWhatFits(StorageFile file, long length)
+    {
+        try
+        {
+            file.Preallocate(length);
+            return length;
+        }
+        catch (Exception e) when (IOErrors.IsDiskFull(e) && length > MinStepBytes)
+        {
+            file.SetLength(0); // some of it may have been reserved
+            file.Preallocate(MinStepBytes);
+            return MinStepBytes;
+        }
+    }
 
     private static void WriteHeader(StorageFile file, WalFileHeader header)
     {

@@ -84,8 +84,17 @@ internal sealed class Flusher
         using var writer = new SegmentWriter(context.Files, context.Segments.DirectoryPath, context.WriterOptions(dropLsn: false));
         using var cursor = memtable.CreateCursor(ulong.MaxValue);
         for (cursor.SeekToFirst(); cursor.IsValid; cursor.Next()) writer.Add(cursor.Key, cursor.Lsn, cursor.Kind, cursor.Value);
-        var info = writer.Finish(retired is null ? null : retired.Announce);
-        context.Files.SyncDirectory(context.Segments.DirectoryPath);
+        var info = retired is null ? writer.Finish() : writer.Finish(retired.Announce, id => retired.Withdraw([id]));
+        try
+        {
+            context.Files.SyncDirectory(context.Segments.DirectoryPath);
+        }
+        catch
+        {
+            retired?.Withdraw([info.Id]);
+            throw;
+        }
+
         return info;
     }
 

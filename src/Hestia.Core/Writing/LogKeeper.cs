@@ -29,6 +29,7 @@ internal sealed class LogKeeper : IDisposable
     private WalWriter? _writer;
     private WalPredecessor _predecessor;
     private WalPreparedFile? _prepared;
+    private string? _leftover; // a log file that was begun, failed before it took a record, and could not be deleted
     private ulong _durable;
     private long _syncs;
     private long _bytesWritten;
@@ -69,7 +70,17 @@ internal sealed class LogKeeper : IDisposable
         var writer = _writer!;
         try
         {
-            writer.Append(records.Records);
+            try
+            {
+                writer.Append(records.Records);
+            }
+            catch (Exception e) when (IOErrors.IsDiskFull(e) && writer.Failure is null && Interlocked.Exchange(ref _prepared, null) is { } prepared)
+            {
+                // The next file holds space that this one needs now.
+                prepared.Dispose();
+                writer.Append(records.Records);
+            }
+
             Interlocked.Add(ref _bytesWritten, records.Length);
         }
         catch (Exception)
@@ -190,17 +201,29 @@ internal sealed class LogKeeper : IDisposable
             CreatedMicroseconds = commitTime,
             Predecessor = _predecessor,
         };
+        var path = Path.Combine(_context.WalDirectory, WalFormat.FileName(firstLsn));
+        if (_leftover == path) _context.Files.DeleteFile(path);
+        _leftover = null;
+        var isNew = !_context.Files.FileExists(path);
         try
         {
-            var prepared = Interlocked.Exchange(ref _prepared, null); // not there yet: made here and now
             Volatile.Write(ref _unsyncedSince, 0);
-            return prepared is null
-                ? WalWriter.Create(_context.Files, _context.WalDirectory, header, _preallocateBytes, _context.Options.Scheduler)
-                : WalWriter.Activate(_context.Files, prepared, header, _context.Options.Scheduler);
+            // Not there yet: made here and now.
+            if (Interlocked.Exchange(ref _prepared, null) is { } prepared) return WalWriter.Activate(_context.Files, prepared, header, _context.Options.Scheduler);
+            try
+            {
+                return WalWriter.Create(_context.Files, _context.WalDirectory, header, _preallocateBytes, _context.Options.Scheduler);
+            }
+            catch (Exception e) when (IOErrors.IsDiskFull(e) && Interlocked.Exchange(ref _prepared, null) is { } late)
+            {
+                // What the disk had left went to the file that was being prepared meanwhile.
+                return WalWriter.Activate(_context.Files, late, header, _context.Options.Scheduler);
+            }
         }
-        catch (Exception e) when (IOErrors.IsSyncFailure(e))
+        catch (Exception e)
         {
-            _context.Health.Fail(e);
+            if (IOErrors.IsSyncFailure(e)) _context.Health.Fail(e);
+            else if (isNew) _leftover = path;
             throw;
         }
     }

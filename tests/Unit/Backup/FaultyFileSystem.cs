@@ -14,6 +14,9 @@ internal sealed class FaultyFileSystem(long at, Action<string, string> trap, boo
 
     public long? FreeBytes { get; init; }
 
+    /// <summary>Called before space is reserved (path, length), which is no operation that counts.</summary>
+    public Action<string, long>? OnPreallocate { get; init; }
+
     /// <summary>A rename that may not replace is done, its answer lost, and asked for again it finds the name taken: as on a share.</summary>
     public bool LosesRenames { get; init; }
 
@@ -121,7 +124,11 @@ internal sealed class FaultyFileSystem(long at, Action<string, string> trap, boo
             inner.Write(offset, buffer);
         }
 
-        public override void Preallocate(long length) => inner.Preallocate(length);
+        public override void Preallocate(long length)
+        {
+            owner.OnPreallocate?.Invoke(Path, length);
+            inner.Preallocate(length);
+        }
 
         public override void SetLength(long length) => inner.SetLength(length);
 

@@ -169,6 +169,35 @@ public sealed class SegmentRoundTripTests : IDisposable
     }
 
     [Fact]
+    public void A_large_value_stored_as_it_is_takes_one_buffer_and_no_copy()
+    {
+        var random = new byte[1 << 20];
+        new Random(25).NextBytes(random);
+        List<Entry> entries =
+        [
+            new([1], 1, OperationKind.Put, random),
+            new([2], 2, OperationKind.Put, new byte[1 << 20]), // compressed
+            new([3], 3, OperationKind.Put, random[..Limits.LargeValueBytes]),
+        ];
+        var reader = _fixture.Open(_fixture.Write(entries));
+        foreach (var e in entries) CheckGet(reader, e);
+        using (var cursor = reader.CreateCursor(fillCache: false, 0))
+        {
+            cursor.SeekToFirst();
+            foreach (var e in entries)
+            {
+                SegmentFixture.AssertAt(cursor, e);
+                cursor.Next();
+            }
+        }
+
+        var before = NativeBuffer.AllocatedByThread;
+        CheckGet(reader, entries[0]);
+        Assert.InRange(NativeBuffer.AllocatedByThread - before, 1 << 20, (1 << 20) + 4096);
+        reader.Release();
+    }
+
+    [Fact]
     public void The_filter_lets_about_one_absent_key_in_a_hundred_pass()
     {
         var info = _fixture.Write(SegmentFixture.MakeSimple(100_000));

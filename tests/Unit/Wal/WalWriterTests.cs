@@ -109,6 +109,24 @@ public sealed class WalWriterTests
     }
 
     [Fact]
+    public void On_a_nearly_full_disk_a_file_begins_with_what_there_is()
+    {
+        var log = new WalTestLog();
+        log.Files.OnPreallocate = (_, length) =>
+        {
+            if (length > 2 << 20) throw IOErrors.FromErrno(IOErrors.ENOSPC, "full");
+        };
+        log.Rotate(preallocate: 64 << 20).Add().Add(sync: true);
+        Assert.Equal(1 << 20, log.Files[log.Writer.Path].Length);
+        Assert.Equal([1, 2], WalTestLog.Replay(log.Files, log.Scan()));
+
+        log.Files.OnPreallocate = (_, _) => throw IOErrors.FromErrno(IOErrors.ENOSPC, "full");
+        var before = log.Files.Names.Count();
+        Assert.ThrowsAny<IOException>(() => WalWriter.Create(log.Files, WalTestLog.Wal, log.Header(9), 64 << 20));
+        Assert.Equal(before, log.Files.Names.Count());
+    }
+
+    [Fact]
     public void A_failed_creation_leaves_nothing()
     {
         foreach (var step in new[] { "preallocate", "write", "sync", "directory" })
@@ -159,6 +177,8 @@ public sealed class WalWriterTests
         Assert.Equal(Path.Combine(WalTestLog.Wal, "00000000000000000001.wal"), Assert.Single(log.Files.Names));
         using var second = WalPreparedFile.Prepare(log.Files, WalTestLog.Wal, 4096);
         Assert.Throws<IOException>(() => WalWriter.Activate(log.Files, second, log.Header(1)));
+        Assert.Throws<ObjectDisposedException>(second.Take); // its handle and its space are given back
+        Assert.DoesNotContain(second.Path, log.Files.Names);
         Assert.Throws<IOException>(() => WalWriter.Create(log.Files, WalTestLog.Wal, log.Header(1), 0));
         Assert.Empty(log.Scan().Findings);
     }
