@@ -97,7 +97,51 @@ public sealed class DirectoryStoreTests : IDisposable
         var before = Directory.GetFileSystemEntries(_fixture.Path);
         var age = Store.ReadClock(default) - Store.List("objects/", default).Single().StoredAt;
         Assert.InRange(age, TimeSpan.FromSeconds(-1), TimeSpan.FromMinutes(1));
-        Assert.Equal(before, Directory.GetFileSystemEntries(_fixture.Path));
+    [Fact]
+    public void A_look_that_fails_is_a_failure_and_never_nothing_there()
+    {
+        Put([1]);
+        var at = "";
+        var files = new FaultyFileSystem(long.MaxValue, (_, _) => { })
+        {
+            Hides = path => path.EndsWith(at, StringComparison.Ordinal) ? throw new IOException("stale file handle") : false,
+        };
+        var store = new DirectoryStore(files, _fixture.Path);
+        (string At, Action Call)[] calls =
+        [
+            ("abcd", () => store.OpenRead(ObjectName, 0, default)?.Dispose()),
+            ("abcd", () => store.GetSizes([ObjectName], new long[1], default)),
+            ("abcd", () => store.TryCreate(ObjectName, [1], default)),
+            ("abcd", () => store.Delete(ObjectName, default)),
+            ("objects", () => _ = store.List("objects/", default).Count()),
+            (Path.Combine("objects", "ab"), () => _ = store.List("objects/", default).Count()),
+            ("repository.json", () => _ = store.List("objects/", default).Count()),
+        ];
+        foreach (var (failing, call) in calls)
+        {
+            at = failing;
+            Assert.Equal(HestiaErrorCode.IoError, Assert.Throws<HestiaException>(call).Code);
+        }
+    }
+
+    [Fact]
+    public void The_system_s_own_errors_are_told_from_nothing_there()
+    {
+        var here = _fixture.Folder.Path;
+        Assert.Null(FileSystem.Physical.FindEntry(Path.Combine(here, "none")));
+        Assert.Null(FileSystem.Physical.FindEntry(Path.Combine(here, "none", "below")));
+        Assert.Null(FileSystem.Physical.FindEntry(Path.Combine(_fixture.Path, "repository.json", "below")));
+        Assert.Equal((true, 0L), FileSystem.Physical.FindEntry(here) is { } f ? (f.IsDirectory, f.Length) : default);
+        var length = new FileInfo(Path.Combine(_fixture.Path, "repository.json")).Length;
+        Assert.Equal(
+            (false, length), FileSystem.Physical.FindEntry(Path.Combine(_fixture.Path, "repository.json")) is { } d ? (d.IsDirectory, d.Length) : default);
+        if (OperatingSystem.IsWindows()) return;
+        File.CreateSymbolicLink(Path.Combine(here, "a"), "b");
+        File.CreateSymbolicLink(Path.Combine(here, "b"), "a");
+        Assert.False(File.Exists(Path.Combine(here, "a", "x"))); // what it was asked with before
+        Assert.ThrowsAny<IOException>(() => FileSystem.Physical.FindEntry(Path.Combine(here, "a", "x")));
+    }
+
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using Hestia.Backup;
 using Hestia.Backup.Format;
 using Hestia.Backup.Jobs;
 using Hestia.Backup.Pruning;
+using Hestia.Backup.Stores;
 using Hestia.Core;
 
 namespace Hestia.Unit.Backup.Pruning;
@@ -53,6 +54,34 @@ public sealed class PruneTests : IDisposable
 
         Repository.Remove("bk-2026-04-15T03-00-00Z-aaaaaa");
         Assert.Equal(2, Repository.Prune().ObjectsRemoved);
+    }
+
+    [Fact]
+    public void A_manifest_that_is_listed_is_read_however_often_it_is_not_found()
+    {
+        var kept = _fixture.Put("bk-2026-04-15T03-00-00Z-aaaaaa", 100);
+        var misses = 1;
+        Assert.Equal(0, Prune().ObjectsRemoved);
+        Assert.Equal(-1, misses);
+
+        misses = int.MaxValue;
+        var e = Assert.Throws<HestiaException>(() => Prune());
+        Assert.Equal(HestiaErrorCode.IoError, e.Code);
+        Assert.Contains("bk-2026-04-15T03-00-00Z-aaaaaa", e.Message, StringComparison.Ordinal);
+        Assert.True(File.Exists(kept[0]));
+
+        PruneResult Prune()
+        {
+            var files = new FaultyFileSystem(long.MaxValue, (_, _) => { })
+            {
+                Hides = path => path.EndsWith("-aaaaaa.json", StringComparison.Ordinal) && misses-- > 0,
+            };
+            var context = new RepositoryContext(new DirectoryStore(files, _fixture.Path), _fixture.Context.Descriptor, files)
+            {
+                Markers = new MarkerTiming { Sleep = static (_, _) => { } },
+            };
+            return new PruneJob(context, new PruneOptions { Parallelism = 1 }, null, default).Run();
+        }
     }
 
     [Fact]
