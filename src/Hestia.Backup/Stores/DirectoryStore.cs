@@ -266,14 +266,15 @@ internal sealed class DirectoryStore : RepositoryStore
     public override DateTime ReadClock(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        EnsureAlive();
-        var path = TemporaryPath(Path.Combine(_root, "clock"));
+        // In locks/, where whoever asks may write; under the name of an unfinished transfer, which nobody takes for a marker.
+        var folder = EnsureFolder(Format.RepositoryNames.Locks + "clock");
+        var path = TemporaryPath(Path.Combine(folder, "clock"));
         return Guard(path, "writing", () =>
         {
             try
             {
                 using (var file = _files.Open(path, FileOpenMode.CreateNew)) file.Write(0, [0]);
-                foreach (var entry in _files.List(_root))
+                foreach (var entry in _files.List(folder))
                     if (entry.Name == Path.GetFileName(path)) return entry.LastWriteTimeUtc;
                 throw new IOException("the file that was just written is not there.");
             }

@@ -94,9 +94,30 @@ public sealed class DirectoryStoreTests : IDisposable
     public void Ages_are_by_the_clock_of_the_store_and_asking_it_leaves_nothing()
     {
         Put([1]);
-        var before = Directory.GetFileSystemEntries(_fixture.Path);
+        Store.ReadClock(default);
+        var before = Directory.GetFileSystemEntries(_fixture.Path, "*", SearchOption.AllDirectories);
         var age = Store.ReadClock(default) - Store.List("objects/", default).Single().StoredAt;
         Assert.InRange(age, TimeSpan.FromSeconds(-1), TimeSpan.FromMinutes(1));
+        Assert.Equal(before, Directory.GetFileSystemEntries(_fixture.Path, "*", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public void The_clock_is_read_where_everybody_may_write_and_is_no_marker()
+    {
+        var opened = new List<string>();
+        var files = new FaultyFileSystem(
+            1, (operation, path) =>
+            {
+                if (operation != "open") return;
+                opened.Add(path);
+                File.WriteAllText(Path.Combine(_fixture.Path, "locks", "clock.0123abcd.tmp"), ""); // somebody else's; whoever lists just then
+                Assert.Empty(Store.List("locks/", default));
+            },
+            everAfter: true);
+        new DirectoryStore(files, _fixture.Path).ReadClock(default);
+        Assert.Equal(Path.Combine(_fixture.Path, "locks"), Path.GetDirectoryName(Assert.Single(opened)));
+    }
+
     [Fact]
     public void A_look_that_fails_is_a_failure_and_never_nothing_there()
     {
