@@ -15,11 +15,16 @@ internal abstract class RepositoryMarker : IDisposable
     public const string Magic = "hestia-marker";
     public const int Version = 1;
 
+    /// <summary>For removing one file of a marker: whoever ends because the store is down is not to wait for it as long as for work.</summary>
+    private static readonly TimeSpan s_removalTime = TimeSpan.FromSeconds(15);
+
+    private readonly CancellationTokenSource _ending = new();
     private readonly object _gate = new();
     private readonly List<string> _renewals = [];
     private readonly Timer? _timer;
     private int _number;
     private bool _removed;
+    private bool _disposed;
 
     protected RepositoryMarker(RepositoryContext repository, string name, TimeSpan renewal)
     {
@@ -41,7 +46,10 @@ internal abstract class RepositoryMarker : IDisposable
         return size[0] >= 0;
     }
 
-    /// <summary>Takes it away; what is relied on under its protection is relied on no longer.</summary>
+    /// <summary>
+    /// Takes it away; what is relied on under its protection is relied on no longer. Signs of life first: without their marker they would be taken for
+    /// one of an owner nobody knows. At the first that cannot be removed it stops, and the rest stays.
+    /// </summary>
     public void Remove()
     {
         List<string> names;
@@ -52,16 +60,17 @@ internal abstract class RepositoryMarker : IDisposable
             _renewals.Clear();
         }
 
-        foreach (var name in names)
+        try
         {
-            try
+            foreach (var name in names)
             {
-                Repository.Store.Delete(name, CancellationToken.None);
+                using var limit = new CancellationTokenSource(s_removalTime);
+                Repository.Store.Delete(name, limit.Token);
             }
-            catch (HestiaException)
-            {
-                // A stale marker is harmless; what its owner has to report is not to be hidden by it.
-            }
+        }
+        catch (Exception e) when (e is HestiaException or OperationCanceledException)
+        {
+            // A stale marker is harmless; what its owner has to report is not to be hidden by it, nor held up.
         }
     }
 
@@ -74,6 +83,9 @@ internal abstract class RepositoryMarker : IDisposable
 
     public void Dispose()
     {
+        if (_disposed) return;
+        _disposed = true;
+        _ending.Cancel();
         if (_timer is not null)
         {
             using var ended = new ManualResetEvent(false);
@@ -109,11 +121,11 @@ internal abstract class RepositoryMarker : IDisposable
             {
                 if (_removed) return;
                 var name = RepositoryNames.Renewal(Name, ++_number);
-                if (!Repository.Store.TryCreate(name, Content(Repository, "renewal", static _ => { }), CancellationToken.None)) return;
-                _renewals.Add(name);
+                _renewals.Add(name); // it may be there though the answer is lost
+                Repository.Store.TryCreate(name, Content(Repository, "renewal", static _ => { }), _ending.Token);
             }
         }
-        catch (HestiaException)
+        catch (Exception e) when (e is HestiaException or OperationCanceledException)
         {
             // The next one may come through; until then the marker only looks older than it is.
         }

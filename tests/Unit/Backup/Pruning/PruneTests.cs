@@ -85,6 +85,34 @@ public sealed class PruneTests : IDisposable
     }
 
     [Fact]
+    public void A_marker_whose_store_is_down_is_given_up_at_the_first_of_its_files()
+    {
+        var down = false;
+        var asked = 0;
+        var files = new FaultyFileSystem(
+            1,
+            (operation, path) =>
+            {
+                if (!down) return;
+                if (operation == "delete" && path.EndsWith(".json", StringComparison.Ordinal)) asked++;
+                throw new IOException("down");
+            },
+            everAfter: true);
+        var context = new RepositoryContext(new DirectoryStore(files, _fixture.Path), _fixture.Context.Descriptor, files)
+        {
+            Markers = new MarkerTiming { BackupRenewal = TimeSpan.FromMilliseconds(10) },
+        };
+        var marker = BackupMarker.Write(context, DateTimeOffset.UtcNow, Guid.NewGuid(), default);
+        var locks = Path.Combine(_fixture.Path, "locks");
+        for (var begun = Environment.TickCount64; Directory.GetFiles(locks, "*.r*.json").Length < 3; Thread.Sleep(5))
+            Assert.InRange(Environment.TickCount64 - begun, 0, 20_000);
+        marker.KeepComplete<int>([], static () => [], static _ => { }, null, static () => throw new InvalidOperationException());
+        down = true;
+        marker.Dispose();
+        Assert.InRange(asked, 1, 2); // two if just then a sign of life had got as far as to be taken back
+    }
+
+    [Fact]
     public void A_running_backup_is_waited_for_and_named_when_it_does_not_end()
     {
         _fixture.Put("bk-2026-04-15T03-00-00Z-aaaaaa", 100);
