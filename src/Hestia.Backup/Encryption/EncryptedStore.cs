@@ -76,6 +76,8 @@ internal sealed class EncryptedStore(RepositoryStore inner, RepositoryCipher cip
         inner.MakeDurable(stored, cancellationToken);
     }
 
+    public override void MakeObjectsDurable(CancellationToken cancellationToken) => inner.MakeObjectsDurable(cancellationToken);
+
     public override StoredReader? OpenRead(string name, long offset, long maxBytes, CancellationToken cancellationToken)
     {
         if (name == RepositoryNames.Descriptor) return inner.OpenRead(name, offset, maxBytes, cancellationToken);

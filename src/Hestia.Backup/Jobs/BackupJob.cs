@@ -246,7 +246,7 @@ internal sealed class BackupJob(
     /// <summary>
     /// Objects of finished backups are durable. One of a backup that still runs may be readable and not yet durable, so if any is marked
     /// as running all objects are made durable here. The markers are looked at after the objects: a backup that sent one of them either
-    /// still has its marker, or has made it durable before it removed the marker.
+    /// still has its marker, or has made it durable before it (or whoever took it for dead) removed the marker.
     /// </summary>
     private void MakeDurable(IReadOnlyList<PinnedSegment> all, List<PinnedSegment> sent, bool othersRun)
     {

@@ -74,6 +74,9 @@ internal abstract class RepositoryMarker : IDisposable
         }
     }
 
+    /// <summary>Before it is taken away for good: false if it has to stay.</summary>
+    protected virtual bool MayGo() => true;
+
     /// <summary>Sets it up again after <see cref="Remove"/>, or after somebody else removed it.</summary>
     protected void SetUpAgain(ReadOnlySpan<byte> content, CancellationToken cancellationToken)
     {
@@ -92,7 +95,8 @@ internal abstract class RepositoryMarker : IDisposable
             if (_timer.Dispose(ended)) ended.WaitOne();
         }
 
-        Remove();
+        if (MayGo()) Remove();
+        _ending.Dispose();
     }
 
     protected static byte[] Content(RepositoryContext repository, string kind, Action<Utf8JsonWriter> members)
@@ -138,6 +142,7 @@ internal sealed class BackupMarker : RepositoryMarker
     private const int RecheckRounds = 3;
 
     private readonly byte[] _content;
+    private bool _complete;
 
     private BackupMarker(RepositoryContext repository, string backupId, byte[] content)
         : base(repository, RepositoryNames.BackupMarker(backupId), repository.Markers.BackupRenewal)
@@ -226,6 +231,7 @@ internal sealed class BackupMarker : RepositoryMarker
                 var missing = findMissing();
                 if (missing.Count == 0)
                 {
+                    _complete = stood;
                     if (stood) return;
                     continue;
                 }
@@ -246,6 +252,24 @@ internal sealed class BackupMarker : RepositoryMarker
             }
 
             throw;
+        }
+    }
+
+    /// <summary>
+    /// Objects of work that failed or was cancelled may be readable and not durable, and without this marker the next backup names them as they are. Where
+    /// they cannot be made durable the marker stays.
+    /// </summary>
+    protected override bool MayGo()
+    {
+        if (_complete || Repository.Store.Capabilities.DurableWhenStored) return true;
+        try
+        {
+            Repository.Store.MakeObjectsDurable(CancellationToken.None);
+            return true;
+        }
+        catch (HestiaException)
+        {
+            return false; // until somebody takes its owner for dead, who then does the same
         }
     }
 }

@@ -215,6 +215,21 @@ internal sealed class DirectoryStore : RepositoryStore
         }
     }
 
+    public override void MakeObjectsDurable(CancellationToken cancellationToken)
+    {
+        EnsureAlive();
+        var objects = PathOf(Format.RepositoryNames.Objects.TrimEnd('/'));
+        foreach (var entry in EntriesOf(objects))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (!entry.IsDirectory) continue;
+            var folder = Path.Combine(objects, entry.Name);
+            Guard(folder, "syncing", () => _files.SyncDirectory(folder));
+        }
+
+        if (IsFolder(objects)) Guard(objects, "syncing", () => SyncUpwards(objects));
+    }
+
     public override StoredReader? OpenRead(string name, long offset, long maxBytes, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();

@@ -69,6 +69,13 @@ internal abstract class RepositoryStore : IDisposable
     public abstract void MakeDurable(IReadOnlyCollection<string> names, CancellationToken cancellationToken);
 
     /// <summary>
+    /// Makes every object durable that is there, whoever put it: called for work that ends, or has ended, without a backup that names what it sent.
+    /// </summary>
+    public virtual void MakeObjectsDurable(CancellationToken cancellationToken)
+    {
+    }
+
+    /// <summary>
     /// Opens an item for reading at most <paramref name="maxBytes"/> from <paramref name="offset"/>; null if there is none. A store over a
     /// network fetches only that range.
     /// </summary>

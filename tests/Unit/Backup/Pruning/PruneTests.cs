@@ -85,6 +85,30 @@ public sealed class PruneTests : IDisposable
     }
 
     [Fact]
+    public void Work_that_ends_without_a_backup_and_work_that_died_leave_nothing_that_is_not_durable()
+    {
+        var objects = _fixture.Put("bk-2026-04-15T03-00-00Z-aaaaaa", 100);
+        var steps = new List<string>();
+        var files = new FaultyFileSystem(1, (operation, path) => { lock (steps) steps.Add(operation + " " + path); }, everAfter: true);
+        var context = new RepositoryContext(new DirectoryStore(files, _fixture.Path), _fixture.Context.Descriptor, files)
+        {
+            Markers = new MarkerTiming { HasEnded = static _ => true },
+        };
+        var marker = BackupMarker.Write(context, DateTimeOffset.UtcNow, Guid.NewGuid(), default);
+        var sync = "sync " + Path.GetDirectoryName(objects[0]);
+        var removal = "delete " + Path.Combine(_fixture.Path, marker.Name.Replace('/', Path.DirectorySeparatorChar));
+        steps.Clear();
+        var board = new MarkerBoard(context);
+        Assert.True(board.RemoveIfDead(Assert.Single(board.List(default)), default));
+        Assert.InRange(steps.IndexOf(sync), 0, steps.IndexOf(removal) - 1);
+
+        Assert.False(marker.Keep(default)); // there again
+        steps.Clear();
+        marker.Dispose();
+        Assert.InRange(steps.IndexOf(sync), 0, steps.IndexOf(removal) - 1);
+    }
+
+    [Fact]
     public void A_marker_whose_store_is_down_is_given_up_at_the_first_of_its_files()
     {
         var down = false;
