@@ -78,6 +78,9 @@ internal sealed class EncryptedStore(RepositoryStore inner, RepositoryCipher cip
 
     public override void MakeObjectsDurable(CancellationToken cancellationToken) => inner.MakeObjectsDurable(cancellationToken);
 
+    public override bool Revalidate(string prefix, CancellationToken cancellationToken) =>
+        inner.Revalidate(cipher.StoredName(prefix.TrimEnd('/')) + "/", cancellationToken);
+
     public override StoredReader? OpenRead(string name, long offset, long maxBytes, CancellationToken cancellationToken)
     {
         if (name == RepositoryNames.Descriptor) return inner.OpenRead(name, offset, maxBytes, cancellationToken);

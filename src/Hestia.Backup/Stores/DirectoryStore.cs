@@ -230,6 +230,41 @@ internal sealed class DirectoryStore : RepositoryStore
         if (IsFolder(objects)) Guard(objects, "syncing", () => SyncUpwards(objects));
     }
 
+    /// <summary>
+    /// A client of a share gives a list from memory for some time (SMB for about 10 s, NFS for up to a minute) unless it has changed the folder
+    /// itself since. So each folder gets a file for an instant.
+    /// </summary>
+    public override bool Revalidate(string prefix, CancellationToken cancellationToken)
+    {
+        EnsureAlive();
+        var pending = new Stack<string>();
+        pending.Push(prefix.TrimEnd('/'));
+        while (pending.TryPop(out var current))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var path = PathOf(current);
+            if (!IsFolder(path)) continue;
+            var touched = TemporaryPath(Path.Combine(path, "look"));
+            try
+            {
+                _files.Open(touched, FileOpenMode.CreateNew).Dispose();
+                _files.DeleteFile(touched);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                Discard(touched);
+                var failure = HestiaException.FromIO(e, touched, "writing");
+                if (failure.Code is HestiaErrorCode.AccessDenied or HestiaErrorCode.DiskFull) return false; // a full disk is what prunes are for
+                throw failure;
+            }
+
+            foreach (var entry in EntriesOf(path))
+                if (entry.IsDirectory && IsName(entry.Name)) pending.Push(current + "/" + entry.Name);
+        }
+
+        return true;
+    }
+
     public override StoredReader? OpenRead(string name, long offset, long maxBytes, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();

@@ -76,6 +76,13 @@ internal abstract class RepositoryStore : IDisposable
     }
 
     /// <summary>
+    /// Makes the next list of what lies below <paramref name="prefix"/> (a folder, with its slash) show all that any host had stored before this call.
+    /// Nothing to do where lists always do.
+    /// </summary>
+    /// <returns>False if that cannot be had, and only time helps.</returns>
+    public virtual bool Revalidate(string prefix, CancellationToken cancellationToken) => true;
+
+    /// <summary>
     /// Opens an item for reading at most <paramref name="maxBytes"/> from <paramref name="offset"/>; null if there is none. A store over a
     /// network fetches only that range.
     /// </summary>

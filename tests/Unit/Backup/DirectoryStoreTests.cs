@@ -163,6 +163,20 @@ public sealed class DirectoryStoreTests : IDisposable
         Assert.ThrowsAny<IOException>(() => FileSystem.Physical.FindEntry(Path.Combine(here, "a", "x")));
     }
 
+    [Fact]
+    public void Lists_are_made_new_by_changing_each_folder_for_an_instant()
+    {
+        _fixture.Put("bk-2026-04-15T03-00-00Z-aaaaaa", 10);
+        var touched = new List<string>();
+        var files = new FaultyFileSystem(
+            1, (operation, path) => { if (operation is "open") touched.Add(Path.GetDirectoryName(path)!); }, everAfter: true);
+        Assert.True(new DirectoryStore(files, _fixture.Path).Revalidate("backups/", default));
+        var backups = Path.Combine(_fixture.Path, "backups");
+        Assert.Equal([backups, .. Directory.GetDirectories(backups)], touched.ToArray());
+        Assert.Empty(Directory.GetFiles(backups, "*.tmp", SearchOption.AllDirectories));
+        var refusing = new FaultyFileSystem(1, (_, _) => throw new UnauthorizedAccessException(), everAfter: true);
+        Assert.False(new DirectoryStore(refusing, _fixture.Path).Revalidate("backups/", default));
+        Assert.True(Store.Revalidate("archive/", default)); // not there: nothing to list
     }
 
     [Fact]
