@@ -137,6 +137,24 @@ public sealed class PruneTests : IDisposable
     }
 
     [Fact]
+    public void Only_the_same_running_of_a_machine_says_that_a_process_has_ended()
+    {
+        using var other = System.Diagnostics.Process.Start(
+            new System.Diagnostics.ProcessStartInfo(Environment.ProcessPath!, "-?") { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        other.StandardOutput.ReadToEnd();
+        other.WaitForExit();
+        var current = MarkerOwner.Current(TimeProvider.System);
+        var ended = current with { Process = current.Process with { ProcessId = other.Id } };
+        Assert.True(ended.HasEnded());
+        Assert.False(current.HasEnded());
+        var boot = Hestia.Core.IO.Platform.BootId()!;
+        Assert.Equal(boot, Hestia.Core.IO.Platform.BootId());
+        Assert.Contains(boot, current.Scope, StringComparison.Ordinal);
+        var clone = ended with { Scope = current.Scope.Replace(boot, Guid.NewGuid().ToString(), StringComparison.Ordinal) };
+        Assert.False(clone.HasEnded()); // same name, same process namespace, and it may run there
+    }
+
+    [Fact]
     public void A_running_backup_is_waited_for_and_named_when_it_does_not_end()
     {
         _fixture.Put("bk-2026-04-15T03-00-00Z-aaaaaa", 100);
