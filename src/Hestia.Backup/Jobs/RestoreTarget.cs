@@ -34,6 +34,9 @@ internal sealed class RestoreTarget : IDisposable
     private FileLock? _placeLock;
     private FileLock? _indexLock;
 
+    /// <summary>What was replaced is aside and nothing in its place: the staging folder has to stay, as the sign of that.</summary>
+    private bool _halfSwapped;
+
     private RestoreTarget(FileSystem files, string path)
     {
         _files = files;
@@ -164,11 +167,12 @@ internal sealed class RestoreTarget : IDisposable
             if (State != TargetState.Missing)
             {
                 _files.RenameDirectory(Path, ReplacedPath);
-                aside = true;
+                aside = _halfSwapped = true;
             }
 
             _files.RenameDirectory(StagingPath, Path);
             placed = true;
+            _halfSwapped = false;
             _files.SyncDirectory(_parent);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -192,8 +196,14 @@ internal sealed class RestoreTarget : IDisposable
                 ReplacedPath);
     }
 
-    /// <summary>Removes the staging folder; what cannot be removed is left to the next restore.</summary>
-    public void Discard() => RemoveIndexFolder(StagingPath);
+    /// <summary>
+    /// Removes the staging folder; what cannot be removed is left to the next restore. So is that of a swap that could not be taken back: it is what tells the
+    /// next restore to put the old index back, and not to take the swap for done.
+    /// </summary>
+    public void Discard()
+    {
+        if (!_halfSwapped) RemoveIndexFolder(StagingPath);
+    }
 
     public void Dispose()
     {
@@ -349,8 +359,10 @@ internal sealed class RestoreTarget : IDisposable
 
         Leftovers = DeadStagings();
         if (!_files.DirectoryExists(Path)) return;
+        // By the list and not by a look at each: a look that fails must not say that there is no staging folder.
+        var staged = Find(StagedPart).ConvertAll(static found => found.Id);
         foreach (var (folder, id) in Find(ReplacedPart))
-            if (!_files.DirectoryExists(System.IO.Path.Combine(_parent, _name + StagedPart + id))) RemoveIndexFolder(folder);
+            if (!staged.Contains(id)) RemoveIndexFolder(folder);
     }
 
     private List<string> DeadStagings()
@@ -382,8 +394,14 @@ internal sealed class RestoreTarget : IDisposable
     {
         try
         {
-            if (placed) _files.RenameDirectory(Path, StagingPath);
+            if (placed)
+            {
+                _files.RenameDirectory(Path, StagingPath);
+                _halfSwapped = aside;
+            }
+
             if (aside) _files.RenameDirectory(ReplacedPath, Path);
+            _halfSwapped = false;
             _files.SyncDirectory(_parent);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -168,6 +168,30 @@ public sealed class RestoreTargetTests : IDisposable
     }
 
     [Fact]
+    public void A_swap_that_can_neither_be_done_nor_taken_back_is_put_right_by_the_next_restore()
+    {
+        MakeIndex(Target, "old");
+        var before = TemporaryFolder.Snapshot(Target);
+        var renames = 0;
+        var files = new FaultyFileSystem(
+            1, (operation, _) => { if (operation == "rename" && ++renames > 1) throw new IOException("injected"); }, everAfter: true);
+        using (var target = RestoreTarget.Claim(files, Target, true))
+        {
+            target.CreateStaging();
+            MakeIndex(target.StagingPath, "new");
+            renames = 0;
+            var e = Assert.Throws<HestiaException>(target.Swap);
+            Assert.Contains("put back", e.Message, StringComparison.Ordinal);
+            target.Discard();
+        }
+
+        Assert.False(Directory.Exists(Target));
+        Claim(force: true).Dispose();
+        Assert.Equal(before, TemporaryFolder.Snapshot(Target));
+        Assert.Equal(["orders"], Names());
+    }
+
+    [Fact]
     public void Died_between_the_renames_the_old_one_is_put_back()
     {
         MakeIndex(Replaced, "old");
