@@ -17,7 +17,8 @@ internal enum TargetState
 /// <summary>
 /// The place a restore works on: the folder "name", its staging folder "name.restore-id", and what it replaces, "name.replaced-id". One
 /// restore per place at a time, by a lock on "name.restore.lock"; so whatever lies there when the lock is taken was left by a dead one, and
-/// <see cref="Recover"/> decides what it was from which of the folders exist. docs/repository.md has the table.
+/// <see cref="Recover"/> decides what it was from which of the folders exist. docs/repository.md has the table. A place that is a symbolic link or a
+/// junction is the folder it leads to: a rename of the link would leave that where it is.
 /// </summary>
 internal sealed class RestoreTarget : IDisposable
 {
@@ -40,7 +41,7 @@ internal sealed class RestoreTarget : IDisposable
     private RestoreTarget(FileSystem files, string path)
     {
         _files = files;
-        Path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
+        Path = Resolve(files, path);
         _name = System.IO.Path.GetFileName(Path);
         _parent = System.IO.Path.GetDirectoryName(Path) ?? "";
         if (_name.Length == 0 || _parent.Length == 0)
@@ -53,6 +54,20 @@ internal sealed class RestoreTarget : IDisposable
     }
 
     public string Path { get; }
+
+    /// <summary>The place itself, in full: where a link leads in the end.</summary>
+    public static string Resolve(FileSystem files, string path)
+    {
+        var full = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
+        try
+        {
+            return System.IO.Path.TrimEndingDirectorySeparator(files.ResolveLink(full));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw HestiaException.FromIO(e, full, "following the link");
+        }
+    }
 
     public string StagingPath => System.IO.Path.Combine(_parent, _name + StagedPart + _id);
 
@@ -428,7 +443,7 @@ internal sealed class RestoreTarget : IDisposable
             foreach (var name in (string[])[FileNames.Manifests, FileNames.Segments, FileNames.Wal, FileNames.Quarantine])
             {
                 var inner = System.IO.Path.Combine(folder, name);
-                if (!_files.DirectoryExists(inner)) continue;
+                if (!_files.DirectoryExists(inner) || _files.ResolveLink(inner) != inner) continue; // what a link leads to is not in the folder
                 foreach (var entry in _files.List(inner))
                     if (!entry.IsDirectory) _files.DeleteFile(System.IO.Path.Combine(inner, entry.Name));
                 if (_files.List(inner).Count == 0) _files.DeleteDirectory(inner);
