@@ -61,8 +61,11 @@ internal abstract class RepositoryStore : IDisposable
     /// <summary>
     /// Stores an object, replacing what has the name. Readable and complete when it returns, never in part, and verified by what the store
     /// gave back; durable only after <see cref="MakeDurable"/>. <see cref="ObjectContent.Verify"/> is called before it becomes readable.
-    /// What was sent of one that fails is given up: it is never continued.
+    /// What was sent of one that fails is given up: it is never continued. Where <see cref="ObjectContent.TrustsSize"/> an item of the same size may stay.
     /// </summary>
+    /// <exception cref="Core.HestiaException">
+    /// ObjectDamaged, with the location as its target: the store does not give back what was written. It stays, as it may be another host's by now.
+    /// </exception>
     public abstract void Put(string name, ObjectContent content, CancellationToken cancellationToken);
 
     /// <summary>Makes objects durable that are there already, whoever put them.</summary>
