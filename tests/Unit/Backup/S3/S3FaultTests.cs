@@ -88,6 +88,32 @@ public sealed class S3FaultTests
     }
 
     [Fact]
+    public void A_list_goes_on_behind_an_empty_page_and_one_that_does_not_say_where_is_a_failure()
+    {
+        var token = "<NextContinuationToken>there</NextContinuationToken>";
+        using var proxy = new FaultProxy(_gateway, r => Page(
+            r.Target.Contains("continuation-token=there", StringComparison.Ordinal)
+                ? "<IsTruncated>false</IsTruncated><KeyCount>1</KeyCount><Contents><Key>p/objects/ab/abcd</Key><Size>3</Size>"
+                    + "<LastModified>2026-04-15T03:00:00.000Z</LastModified></Contents>"
+                : $"<IsTruncated>true</IsTruncated><KeyCount>0</KeyCount>{token}"));
+        using var store = _gateway.Store("s3://some-bucket/p", _gateway.Options(proxy.Endpoint));
+        Assert.Equal([Name], store.List("objects/", default).Select(i => i.Name));
+        token = "";
+        var e = Assert.Throws<HestiaException>(() => store.List("objects/", default).ToList());
+        Assert.Equal(HestiaErrorCode.IoError, e.Code);
+
+        static ProxyAction Page(string content)
+        {
+            var body = "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>some-bucket</Name>"
+                + content + "</ListBucketResult>";
+            return new ProxyAction
+            {
+                Canned = $"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n{body}",
+            };
+        }
+    }
+
+    [Fact]
     public void A_service_without_conditions_gets_none_and_says_so()
     {
         var puts = 0;
