@@ -218,7 +218,7 @@ internal sealed class S3Store : RepositoryStore
             var page = Ask("listing", null, guard => Client.ListMultipartUploadsAsync(request, guard.Token), cancellationToken);
             foreach (var upload in page.MultipartUploads ?? [])
             {
-                if (!IsName(upload.Key[_place.Prefix.Length..])) continue;
+                if (!RepositoryNames.IsObject(upload.Key[_place.Prefix.Length..])) continue; // nothing else is sent in parts; a repository may be a bucket's root
                 if (upload.Initiated is not { } begun || now - begun.ToUniversalTime() < olderThan) continue;
                 _upload.Abort(upload.Key, upload.UploadId, cancellationToken);
                 removed++;

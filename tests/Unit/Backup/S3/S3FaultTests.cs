@@ -322,10 +322,11 @@ public sealed class S3FaultTests
         store.PartBytes = 5 << 20;
         using var content = new HookedContent(RandomNumberGenerator.GetBytes(22 << 20), 11 << 20, gateway.Kill);
         var clock = Stopwatch.StartNew();
-        Assert.Equal(HestiaErrorCode.StoreUnavailable, Assert.Throws<HestiaException>(() => store.Put(Name, content, default)).Code);
+        var name = "objects/ab/ab" + new string('0', 62);
+        Assert.Equal(HestiaErrorCode.StoreUnavailable, Assert.Throws<HestiaException>(() => store.Put(name, content, default)).Code);
         Assert.InRange(clock.Elapsed.TotalSeconds, 1, 20);
         gateway.Start();
-        Assert.Null(store.OpenRead(Name, 0, default));
+        Assert.Null(store.OpenRead(name, 0, default));
         Thread.Sleep(2100); // by the clock of the server, which counts in seconds
         Assert.Equal(1, store.RemoveUnfinished(TimeSpan.FromSeconds(1), default));
         Assert.Equal(0, store.RemoveUnfinished(TimeSpan.Zero, default));
