@@ -218,14 +218,10 @@ internal sealed class DirectoryStore : RepositoryStore
     {
         EnsureAlive();
         var objects = PathOf(Format.RepositoryNames.Objects.TrimEnd('/'));
+        var folders = new List<string>();
         foreach (var entry in EntriesOf(objects))
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            if (!entry.IsDirectory) continue;
-            var folder = Path.Combine(objects, entry.Name);
-            Guard(folder, "syncing", () => _files.SyncDirectory(folder));
-        }
-
+            if (entry.IsDirectory) folders.Add(Path.Combine(objects, entry.Name));
+        Workers.Run(folders, _files.SyncsAtOnce, (folder, _) => Guard(folder, "syncing", () => _files.SyncDirectory(folder)), cancellationToken);
         if (IsFolder(objects)) Guard(objects, "syncing", () => SyncUpwards(objects));
     }
 

@@ -68,7 +68,7 @@ internal abstract class FileSystem
     }
 
     /// <summary>
-    /// What a path names; null only if nothing has that name. For whoever deletes because something is not there: any other error (a share that does
+    /// What a path names, without its time; null only if nothing has that name. For whoever deletes because something is not there: any other error (a share that does
     /// not answer, no access) is thrown, where <see cref="FileExists"/> and its like may call it "not there".
     /// </summary>
     public virtual DirectoryEntry? FindEntry(string path)

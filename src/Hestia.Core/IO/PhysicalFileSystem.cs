@@ -49,6 +49,7 @@ internal sealed class PhysicalFileSystem : FileSystem
     {
         try
         {
+            if (Platform.TryGetLength(path, out var length) && length is { } bytes) return new DirectoryEntry(Path.GetFileName(path), false, bytes, default);
             var info = new FileInfo(path);
             if (!IsThere(info))
             {
@@ -57,8 +58,8 @@ internal sealed class PhysicalFileSystem : FileSystem
             }
 
             return (info.Attributes & FileAttributes.Directory) != 0
-                ? new DirectoryEntry(info.Name, true, 0, info.LastWriteTimeUtc)
-                : new DirectoryEntry(info.Name, false, info.Length, info.LastWriteTimeUtc);
+                ? new DirectoryEntry(info.Name, true, 0, default)
+                : new DirectoryEntry(info.Name, false, info.Length, default);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
