@@ -51,33 +51,24 @@ internal sealed class S3Store : RepositoryStore
 
     public override void Prepare(CancellationToken cancellationToken)
     {
-        var page = ListPageOf("", null, 1, cancellationToken);
-        if (page.S3Objects is not { Count: > 0 } found) return;
+        if (ListKeys("", 1, cancellationToken).FirstOrDefault() is not { } found) return;
         if (SizeOf(RepositoryNames.Descriptor, cancellationToken) >= 0) throw Exists(Location);
         throw new HestiaException(
             HestiaErrorCode.TargetNotEmpty,
-            $"'{Location}' is not empty ('{found[0].Key}' is in it), so no repository is made there.",
+            $"'{Location}' is not empty ('{found.Key}' is in it), so no repository is made there.",
             Location,
             "Choose a prefix under which there is nothing.");
     }
 
     public override IEnumerable<StoredItem> List(string prefix, CancellationToken cancellationToken)
     {
-        string? after = null;
         var any = false;
-        while (true)
+        foreach (var item in ListKeys(prefix, ListPage, cancellationToken))
         {
-            var page = ListPageOf(prefix, after, ListPage, cancellationToken);
-            foreach (var item in page.S3Objects ?? [])
-            {
-                any = true;
-                after = item.Key;
-                var name = item.Key[_place.Prefix.Length..];
-                if (!IsName(name)) continue; // somebody else's; none of our names looks like that
-                yield return new StoredItem(name, item.Size ?? 0, (item.LastModified ?? DateTime.MinValue).ToUniversalTime());
-            }
-
-            if (page.IsTruncated != true || page.S3Objects is not { Count: > 0 }) break;
+            any = true;
+            var name = item.Key[_place.Prefix.Length..];
+            if (!IsName(name)) continue; // somebody else's; none of our names looks like that
+            yield return new StoredItem(name, item.Size ?? 0, (item.LastModified ?? DateTime.MinValue).ToUniversalTime());
         }
 
         if (!any) EnsureAlive(cancellationToken);
@@ -227,7 +218,7 @@ internal sealed class S3Store : RepositoryStore
             var page = Ask("listing", null, guard => Client.ListMultipartUploadsAsync(request, guard.Token), cancellationToken);
             foreach (var upload in page.MultipartUploads ?? [])
             {
-                if (!IsName(upload.Key[_place.Prefix.Length..])) continue;
+                if (!RepositoryNames.IsObject(upload.Key[_place.Prefix.Length..])) continue; // nothing else is sent in parts; a repository may be a bucket's root
                 if (upload.Initiated is not { } begun || now - begun.ToUniversalTime() < olderThan) continue;
                 _upload.Abort(upload.Key, upload.UploadId, cancellationToken);
                 removed++;
@@ -247,7 +238,30 @@ internal sealed class S3Store : RepositoryStore
 
     private static string CommonPrefix(string a, string b) => a[..a.AsSpan().CommonPrefixLength(b)];
 
-    private ListObjectsV2Response ListPageOf(string prefix, string? after, int count, CancellationToken cancellationToken)
+    /// <summary>Every key with a prefix. A page may be short or empty and not the last: only the service says which is.</summary>
+    private IEnumerable<S3Object> ListKeys(string prefix, int pageSize, CancellationToken cancellationToken)
+    {
+        string? token = null;
+        while (true)
+        {
+            var page = ListPageOf(prefix, null, pageSize, cancellationToken, token);
+            foreach (var item in page.S3Objects ?? []) yield return item;
+            if (page.IsTruncated != true) yield break;
+            if (string.IsNullOrEmpty(page.NextContinuationToken) || page.NextContinuationToken == token)
+            {
+                throw new HestiaException(
+                    HestiaErrorCode.IoError,
+                    $"The service of '{Location}' says that its list goes on and not where, so what is there is not known.",
+                    Location,
+                    "Check the service and what is between it and here; it has to send NextContinuationToken.");
+            }
+
+            token = page.NextContinuationToken;
+        }
+    }
+
+    private ListObjectsV2Response ListPageOf(
+        string prefix, string? after, int count, CancellationToken cancellationToken, string? continuation = null)
     {
         var request = new ListObjectsV2Request
         {
@@ -255,6 +269,7 @@ internal sealed class S3Store : RepositoryStore
             Prefix = _place.Prefix + prefix,
             MaxKeys = count,
             StartAfter = after,
+            ContinuationToken = continuation,
         };
         return Ask("listing", null, guard => Client.ListObjectsV2Async(request, guard.Token), cancellationToken);
     }

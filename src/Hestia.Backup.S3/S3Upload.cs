@@ -57,8 +57,8 @@ internal sealed class S3Upload : IDisposable
         PutPiece(name, content, content.Length, onlyIfNew, withClass: false, cancellationToken);
 
     /// <summary>
-    /// Sends an object. Where it has to be new and the name is taken: nothing happens if the very same is there, or else it throws
-    /// <see cref="S3Refusal"/> with 412.
+    /// Sends an object. Where it has to be new and the name is taken: nothing happens if the very same is there, or one of the same size that the content
+    /// trusts (encrypted, no two of the same segment have the same bytes); or else it throws <see cref="S3Refusal"/> with 412.
     /// </summary>
     public void Put(string name, ObjectContent content, bool onlyIfNew, CancellationToken cancellationToken)
     {
@@ -81,7 +81,8 @@ internal sealed class S3Upload : IDisposable
             }
             catch (S3Refusal e) when (e.Status == HttpStatusCode.PreconditionFailed)
             {
-                if (!new Sums(buffer.AsSpan(0, length), crc: false).ProvenBy(ETagOf(name, cancellationToken), null)) throw;
+                var (etag, size) = LookAt(name, cancellationToken);
+                if (!new Sums(buffer.AsSpan(0, length), crc: false).ProvenBy(etag, null) && !(content.TrustsSize && size == length)) throw;
             }
         }
         finally
@@ -179,7 +180,8 @@ internal sealed class S3Upload : IDisposable
             }
 
             content.Verify();
-            var etag = Complete(name, upload, parts, sent, onlyIfNew, digests, cancellationToken);
+            var etag = Complete(name, upload, parts, sent, onlyIfNew, content.TrustsSize, digests, out var other, cancellationToken);
+            if (other) return;
             if (!proven || !IsWhole(etag, digests)) ReadBack(name, digests, partBytes, sent, cancellationToken);
         }
         catch
@@ -224,10 +226,20 @@ internal sealed class S3Upload : IDisposable
             cancellationToken);
 
     /// <summary>Makes the parts one object; returns its ETag, or null if its answer was lost and the object is there.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="upload">Id of the upload.</param>
+    /// <param name="parts">What was sent.</param>
+    /// <param name="size">Bytes of all.</param>
+    /// <param name="onlyIfNew">Not if the name is taken.</param>
+    /// <param name="trustsSize">Then what has the name may stay if it has the same size.</param>
+    /// <param name="digests">MD5 of each part.</param>
+    /// <param name="other">Whether it did.</param>
+    /// <param name="cancellationToken">Cancels.</param>
     private string? Complete(
-        string name, string upload, List<PartETag> parts, long size, bool onlyIfNew, List<byte[]> digests,
+        string name, string upload, List<PartETag> parts, long size, bool onlyIfNew, bool trustsSize, List<byte[]> digests, out bool other,
         CancellationToken cancellationToken)
     {
+        other = false;
         var request = new CompleteMultipartUploadRequest
         {
             BucketName = _place.Bucket,
@@ -251,23 +263,25 @@ internal sealed class S3Upload : IDisposable
         }
         catch (S3Refusal e) when (e.Status == HttpStatusCode.PreconditionFailed)
         {
-            var there = ETagOf(name, cancellationToken);
-            if (!IsWhole(there, digests)) throw;
+            var (there, length) = LookAt(name, cancellationToken);
+            other = !IsWhole(there, digests);
+            if (other && !(trustsSize && length == size)) throw;
             Abort(_place.Key(name), upload, cancellationToken);
             return there;
         }
     }
 
-    private string? ETagOf(string name, CancellationToken cancellationToken)
+    private (string? ETag, long Size) LookAt(string name, CancellationToken cancellationToken)
     {
         var request = new GetObjectMetadataRequest { BucketName = _place.Bucket, Key = _place.Key(name) };
         try
         {
-            return _requests.Send("looking at", name, guard => Client.GetObjectMetadataAsync(request, guard.Token), cancellationToken).ETag;
+            var found = _requests.Send("looking at", name, guard => Client.GetObjectMetadataAsync(request, guard.Token), cancellationToken);
+            return (found.ETag, found.ContentLength);
         }
         catch (S3Refusal e) when (e.Status == HttpStatusCode.NotFound)
         {
-            return null; // removed a moment ago
+            return (null, -1); // removed a moment ago
         }
     }
 
@@ -290,25 +304,18 @@ internal sealed class S3Upload : IDisposable
         return etag.Trim('"').Equals(expected, StringComparison.OrdinalIgnoreCase);
     }
 
-    /// <summary>Fetches what was stored and holds it against what was sent. One that differs is removed, if that is allowed.</summary>
+    /// <summary>
+    /// Fetches what was stored and holds it against what was sent. One that differs is not removed: by then it may be what another host has stored and relies
+    /// on. Whoever stores objects leaves a note on it.
+    /// </summary>
     private void ReadBack(string name, IReadOnlyList<byte[]> digests, int partBytes, long size, CancellationToken cancellationToken)
     {
         var key = _place.Key(name);
         using (var reader = S3Reader.Open(Client, _requests, _place.Bucket, key, name, 0, long.MaxValue, cancellationToken))
             if (reader.Length == size && Matches(reader, digests, partBytes)) return;
 
-        try
-        {
-            var request = new DeleteObjectRequest { BucketName = _place.Bucket, Key = key };
-            _requests.Send("removing", name, guard => Client.DeleteObjectAsync(request, guard.Token), cancellationToken);
-        }
-        catch (Exception e) when (e is HestiaException or S3Refusal)
-        {
-            // A host that may not delete leaves it; the next backup finds the wrong size, or Verify -Deep the wrong bytes.
-        }
-
         throw new HestiaException(
-            HestiaErrorCode.IoError,
+            HestiaErrorCode.ObjectDamaged,
             $"'{_location}' does not give back what was written as '{name}'.",
             _location,
             "Check the service and what is between it and here, then run it again.");

@@ -18,6 +18,10 @@ internal static class ArchiveRetention
         if (archived.Count == 0) return removable;
         var listing = new BackupCatalog(repository).List(cancellationToken);
         if (listing.Findings.Count > 0) return removable;
+        // One that is there and was not found when it was to be read (or came since) may be the lowest: then nothing goes this time.
+        var known = listing.Backups.Select(static backup => backup.BackupId).ToHashSet(StringComparer.Ordinal);
+        foreach (var entry in new BackupCatalog(repository).Entries(cancellationToken))
+            if (!known.Contains(entry.BackupId)) return removable;
         var lowest = new Dictionary<Guid, Lsn>();
         foreach (var backup in listing.Backups)
             if (!lowest.TryGetValue(backup.IndexId, out var lsn) || backup.Lsn < lsn) lowest[backup.IndexId] = backup.Lsn;

@@ -65,7 +65,7 @@ internal sealed class EncryptedStore(RepositoryStore inner, RepositoryCipher cip
         }
 
         var storedName = cipher.StoredName(name);
-        using var encrypted = new EncryptedContent(cipher, storedName, content);
+        using var encrypted = new EncryptedContent(cipher, storedName, content) { TrustsSize = content.TrustsSize };
         inner.Put(storedName, encrypted, cancellationToken);
     }
 
@@ -75,6 +75,11 @@ internal sealed class EncryptedStore(RepositoryStore inner, RepositoryCipher cip
         foreach (var name in names) stored.Add(cipher.StoredName(name));
         inner.MakeDurable(stored, cancellationToken);
     }
+
+    public override void MakeObjectsDurable(CancellationToken cancellationToken) => inner.MakeObjectsDurable(cancellationToken);
+
+    public override bool Revalidate(string prefix, CancellationToken cancellationToken) =>
+        inner.Revalidate(cipher.StoredName(prefix.TrimEnd('/')) + "/", cancellationToken);
 
     public override StoredReader? OpenRead(string name, long offset, long maxBytes, CancellationToken cancellationToken)
     {

@@ -89,7 +89,7 @@ internal sealed class BackupJob(
             var (missing, bytesMissing) = FindMissing(source.Segments, notes, cancellationToken);
             RefuseIfFull(bytesMissing);
             meter = new ProgressMeter(progress, $"Backing up {source.Name}", bytesMissing, missing.Count);
-            Send(missing, meter, cancellationToken);
+            Send(missing, notes, meter, cancellationToken);
             sentBytes += bytesMissing;
             sentSegments = Math.Min(source.Segments.Count, sentSegments + missing.Count);
             if (!repository.Store.Capabilities.DurableWhenStored)
@@ -128,7 +128,7 @@ internal sealed class BackupJob(
             () => FindMissing(source.Segments, DamageNotes.None, CancellationToken.None).Missing,
             missing =>
             {
-                Send(missing, new ProgressMeter(null, "", missing.Sum(static s => s.Size), missing.Count), CancellationToken.None);
+                Send(missing, DamageNotes.None, new ProgressMeter(null, "", missing.Sum(static s => s.Size), missing.Count), CancellationToken.None);
                 repository.Store.MakeDurable(missing.ConvertAll(s => repository.ObjectName(s.Id)), CancellationToken.None);
             },
             () => repository.Store.Delete(RepositoryNames.Backup(summary.IndexId, summary.BackupId), CancellationToken.None),
@@ -232,13 +232,17 @@ internal sealed class BackupJob(
             "Free space there, or use another repository.");
     }
 
-    private void Send(List<PinnedSegment> segments, ProgressMeter meter, CancellationToken token) => Workers.Run(
+    private void Send(List<PinnedSegment> segments, DamageNotes notes, ProgressMeter meter, CancellationToken token) => Workers.Run(
         segments,
         _parallelism,
         (segment, stop) =>
         {
-            using var content = new SegmentContent(repository.Files, segment.Id, segment.Size, segment.FilePath, meter, _pace, stop);
-            repository.Store.Put(repository.ObjectName(segment.Id), content, stop);
+            var name = repository.ObjectName(segment.Id);
+            using var content = new SegmentContent(repository.Files, segment.Id, segment.Size, segment.FilePath, meter, _pace, stop)
+            {
+                TrustsSize = !notes.Names(name),
+            };
+            DamageNotes.Put(repository, name, content, stop);
             meter.AddItem();
         },
         token);
@@ -246,7 +250,7 @@ internal sealed class BackupJob(
     /// <summary>
     /// Objects of finished backups are durable. One of a backup that still runs may be readable and not yet durable, so if any is marked
     /// as running all objects are made durable here. The markers are looked at after the objects: a backup that sent one of them either
-    /// still has its marker, or has made it durable before it removed the marker.
+    /// still has its marker, or has made it durable before it (or whoever took it for dead) removed the marker.
     /// </summary>
     private void MakeDurable(IReadOnlyList<PinnedSegment> all, List<PinnedSegment> sent, bool othersRun)
     {

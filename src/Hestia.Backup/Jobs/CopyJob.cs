@@ -64,7 +64,7 @@ internal sealed class CopyJob(
             var (missing, bytesMissing) = FindMissing(copied.Manifest, notes, cancellationToken);
             RefuseIfFull(bytesMissing);
             meter = new ProgressMeter(progress, $"Copying {backupId}", bytesMissing, missing.Count);
-            Send(missing, meter, cancellationToken);
+            Send(missing, notes, meter, cancellationToken);
             if (options.Verify) VerifyAll(copied.Manifest);
             if (!destination.Store.Capabilities.DurableWhenStored) MakeDurable(copied.Manifest, marker.OthersRun(cancellationToken));
             notes.Remove(destination, missing.ConvertAll(segment => destination.ObjectName(segment.Id)));
@@ -78,7 +78,7 @@ internal sealed class CopyJob(
             () => FindMissing(copied.Manifest, DamageNotes.None, CancellationToken.None).Missing,
             missing =>
             {
-                Send(missing, null, CancellationToken.None);
+                Send(missing, DamageNotes.None, null, CancellationToken.None);
                 destination.Store.MakeDurable(missing.ConvertAll(s => destination.ObjectName(s.Id)), CancellationToken.None);
             },
             published ? () => destination.Store.Delete(copied.Name, CancellationToken.None) : null,
@@ -184,13 +184,18 @@ internal sealed class CopyJob(
             "Free space there, or use another repository.");
     }
 
-    private void Send(List<BackupSegment> segments, ProgressMeter? meter, CancellationToken token) => Workers.Run(
+    /// <summary>Sends segments. Without notes all are known to be damaged there.</summary>
+    private void Send(List<BackupSegment> segments, DamageNotes? notes, ProgressMeter? meter, CancellationToken token) => Workers.Run(
         segments,
         _parallelism,
         (segment, stop) =>
         {
-            using var content = new StoredContent(source, segment.Id, segment.Size, meter, stop);
-            destination.Store.Put(destination.ObjectName(segment.Id), content, stop);
+            var name = destination.ObjectName(segment.Id);
+            using var content = new StoredContent(source, segment.Id, segment.Size, meter, stop)
+            {
+                TrustsSize = notes is not null && !notes.Names(name),
+            };
+            DamageNotes.Put(destination, name, content, stop);
             lock (_sent)
                 if (_sent.Add(segment.Id)) _bytesSent += segment.Size;
             meter?.AddItem();
@@ -202,7 +207,7 @@ internal sealed class CopyJob(
     {
         var damaged = FindDamaged(manifest.Segments, $"Verifying {manifest.Summary.BackupId}");
         if (damaged.Count == 0) return;
-        Send(damaged, null, cancellationToken);
+        Send(damaged, null, null, cancellationToken);
         damaged = FindDamaged(damaged, $"Verifying {manifest.Summary.BackupId} again");
         if (damaged.Count == 0) return;
         var name = destination.ObjectName(damaged[0].Id);

@@ -420,7 +420,7 @@ internal sealed class RestoreJob(
 
     private void RefuseOverlap(string targetPath)
     {
-        if (!repository.Store.Overlaps(targetPath)) return;
+        if (!repository.Store.Overlaps(targetPath) && !repository.Store.Overlaps(RestoreTarget.Resolve(_files, targetPath))) return;
         throw new HestiaException(
             HestiaErrorCode.InvalidOption,
             $"The target '{targetPath}' and the repository '{repository.Location}' lie one inside the other.",

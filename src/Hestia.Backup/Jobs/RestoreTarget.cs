@@ -17,7 +17,8 @@ internal enum TargetState
 /// <summary>
 /// The place a restore works on: the folder "name", its staging folder "name.restore-id", and what it replaces, "name.replaced-id". One
 /// restore per place at a time, by a lock on "name.restore.lock"; so whatever lies there when the lock is taken was left by a dead one, and
-/// <see cref="Recover"/> decides what it was from which of the folders exist. docs/repository.md has the table.
+/// <see cref="Recover"/> decides what it was from which of the folders exist. docs/repository.md has the table. A place that is a symbolic link or a
+/// junction is the folder it leads to: a rename of the link would leave that where it is.
 /// </summary>
 internal sealed class RestoreTarget : IDisposable
 {
@@ -34,10 +35,13 @@ internal sealed class RestoreTarget : IDisposable
     private FileLock? _placeLock;
     private FileLock? _indexLock;
 
+    /// <summary>What was replaced is aside and nothing in its place: the staging folder has to stay, as the sign of that.</summary>
+    private bool _halfSwapped;
+
     private RestoreTarget(FileSystem files, string path)
     {
         _files = files;
-        Path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
+        Path = Resolve(files, path);
         _name = System.IO.Path.GetFileName(Path);
         _parent = System.IO.Path.GetDirectoryName(Path) ?? "";
         if (_name.Length == 0 || _parent.Length == 0)
@@ -50,6 +54,20 @@ internal sealed class RestoreTarget : IDisposable
     }
 
     public string Path { get; }
+
+    /// <summary>The place itself, in full: where a link leads in the end.</summary>
+    public static string Resolve(FileSystem files, string path)
+    {
+        var full = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
+        try
+        {
+            return System.IO.Path.TrimEndingDirectorySeparator(files.ResolveLink(full));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw HestiaException.FromIO(e, full, "following the link");
+        }
+    }
 
     public string StagingPath => System.IO.Path.Combine(_parent, _name + StagedPart + _id);
 
@@ -164,11 +182,12 @@ internal sealed class RestoreTarget : IDisposable
             if (State != TargetState.Missing)
             {
                 _files.RenameDirectory(Path, ReplacedPath);
-                aside = true;
+                aside = _halfSwapped = true;
             }
 
             _files.RenameDirectory(StagingPath, Path);
             placed = true;
+            _halfSwapped = false;
             _files.SyncDirectory(_parent);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -192,8 +211,14 @@ internal sealed class RestoreTarget : IDisposable
                 ReplacedPath);
     }
 
-    /// <summary>Removes the staging folder; what cannot be removed is left to the next restore.</summary>
-    public void Discard() => RemoveIndexFolder(StagingPath);
+    /// <summary>
+    /// Removes the staging folder; what cannot be removed is left to the next restore. So is that of a swap that could not be taken back: it is what tells the
+    /// next restore to put the old index back, and not to take the swap for done.
+    /// </summary>
+    public void Discard()
+    {
+        if (!_halfSwapped) RemoveIndexFolder(StagingPath);
+    }
 
     public void Dispose()
     {
@@ -349,8 +374,10 @@ internal sealed class RestoreTarget : IDisposable
 
         Leftovers = DeadStagings();
         if (!_files.DirectoryExists(Path)) return;
+        // By the list and not by a look at each: a look that fails must not say that there is no staging folder.
+        var staged = Find(StagedPart).ConvertAll(static found => found.Id);
         foreach (var (folder, id) in Find(ReplacedPart))
-            if (!_files.DirectoryExists(System.IO.Path.Combine(_parent, _name + StagedPart + id))) RemoveIndexFolder(folder);
+            if (!staged.Contains(id)) RemoveIndexFolder(folder);
     }
 
     private List<string> DeadStagings()
@@ -382,8 +409,14 @@ internal sealed class RestoreTarget : IDisposable
     {
         try
         {
-            if (placed) _files.RenameDirectory(Path, StagingPath);
+            if (placed)
+            {
+                _files.RenameDirectory(Path, StagingPath);
+                _halfSwapped = aside;
+            }
+
             if (aside) _files.RenameDirectory(ReplacedPath, Path);
+            _halfSwapped = false;
             _files.SyncDirectory(_parent);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -410,7 +443,7 @@ internal sealed class RestoreTarget : IDisposable
             foreach (var name in (string[])[FileNames.Manifests, FileNames.Segments, FileNames.Wal, FileNames.Quarantine])
             {
                 var inner = System.IO.Path.Combine(folder, name);
-                if (!_files.DirectoryExists(inner)) continue;
+                if (!_files.DirectoryExists(inner) || _files.ResolveLink(inner) != inner) continue; // what a link leads to is not in the folder
                 foreach (var entry in _files.List(inner))
                     if (!entry.IsDirectory) _files.DeleteFile(System.IO.Path.Combine(inner, entry.Name));
                 if (_files.List(inner).Count == 0) _files.DeleteDirectory(inner);

@@ -1,5 +1,6 @@
 using Hestia.Backup.Format;
 using Hestia.Backup.Jobs;
+using Hestia.Backup.Stores;
 using Hestia.Core;
 
 namespace Hestia.Backup.Pruning;
@@ -38,6 +39,20 @@ internal sealed class DamageNotes
         catch (HestiaException)
         {
             // Read-only media, or no permission: the finding stands, and the repair has to wait for who can write.
+        }
+    }
+
+    /// <summary>Stores an object; what the store then does not give back as it was is noted, as its size may be right.</summary>
+    public static void Put(RepositoryContext repository, string objectName, ObjectContent content, CancellationToken cancellationToken)
+    {
+        try
+        {
+            repository.Store.Put(objectName, content, cancellationToken);
+        }
+        catch (HestiaException e) when (e.Code == HestiaErrorCode.ObjectDamaged && e.Target == repository.Location)
+        {
+            Add(repository, objectName, cancellationToken);
+            throw;
         }
     }
 

@@ -86,6 +86,9 @@ internal sealed class MarkerBoard(RepositoryContext repository)
             if (repository.Store.ReadClock(cancellationToken) - marker.LastSign < limit) return false;
         }
 
+        // While it stands, whoever relies on objects makes them durable; what its owner sent and did not may be relied on without that from here on.
+        if (!marker.IsPrune) repository.Store.MakeObjectsDurable(cancellationToken);
+
         // The marker itself first: its owner looks for that.
         repository.Store.Delete(marker.Name, cancellationToken);
         foreach (var name in marker.Names)

@@ -1,12 +1,16 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Hestia.Core.IO;
 using Hestia.Core.Locking;
 
 namespace Hestia.Backup.Pruning;
 
 /// <summary>Who wrote a marker.</summary>
 /// <param name="Process">The process.</param>
-/// <param name="Scope">Where its id means something: the machine, and on Linux the process namespace (a container has its own).</param>
+/// <param name="Scope">
+/// Where its id means something: the machine since it was started, and on Linux the process namespace (a container has its own). The name of the machine
+/// alone would not do: clones share it.
+/// </param>
 internal sealed record MarkerOwner(LockOwner Process, string Scope)
 {
     private static readonly string s_scope = FindScope();
@@ -54,11 +58,14 @@ internal sealed record MarkerOwner(LockOwner Process, string Scope)
         const string Namespace = "/proc/self/ns/pid";
         try
         {
-            return $"{Environment.MachineName} {(OperatingSystem.IsLinux() ? new FileInfo(Namespace).LinkTarget : null)}".TrimEnd();
+            if (Platform.BootId() is { } boot)
+                return $"{Environment.MachineName} {boot} {(OperatingSystem.IsLinux() ? new FileInfo(Namespace).LinkTarget : null)}".TrimEnd();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return Environment.MachineName + " " + Guid.NewGuid(); // nobody's: then only age tells
+            // as if it had none
         }
+
+        return Environment.MachineName + " " + Guid.NewGuid(); // nobody's: then only age tells
     }
 }

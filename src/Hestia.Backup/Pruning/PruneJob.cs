@@ -18,6 +18,9 @@ internal sealed class PruneJob(
     /// <summary>Deletions between two looks at the own marker.</summary>
     private const int Batch = 64;
 
+    /// <summary>Waited where a list may be an old one and nothing can be done about it: longer than clients of Windows shares keep one.</summary>
+    private static readonly TimeSpan s_listAge = TimeSpan.FromSeconds(15);
+
     private readonly int _parallelism = RepositoryContext.CheckParallelism(options.Parallelism);
     private readonly MarkerBoard _board = new(repository);
     private readonly RepositoryReferences _references = new(repository, options.Parallelism);
@@ -106,6 +109,7 @@ internal sealed class PruneJob(
         // The order is everything: marker, look for backups, wait, manifests.
         var running = _board.List(cancellationToken).FindAll(static m => !m.IsPrune);
         if (running.Count > 0) _board.WaitUntilGone(running, options.WaitTime, cancellationToken);
+        if (!repository.Store.Revalidate(RepositoryNames.Backups, cancellationToken)) repository.Markers.Sleep(s_listAge, cancellationToken);
         _references.Refresh(cancellationToken);
         var doomed = condemned.FindAll(item => !_references.Contains(item.Name));
         var batches = new List<List<StoredItem>>();

@@ -15,11 +15,16 @@ internal abstract class RepositoryMarker : IDisposable
     public const string Magic = "hestia-marker";
     public const int Version = 1;
 
+    /// <summary>For removing one file of a marker: whoever ends because the store is down is not to wait for it as long as for work.</summary>
+    private static readonly TimeSpan s_removalTime = TimeSpan.FromSeconds(15);
+
+    private readonly CancellationTokenSource _ending = new();
     private readonly object _gate = new();
     private readonly List<string> _renewals = [];
     private readonly Timer? _timer;
     private int _number;
     private bool _removed;
+    private bool _disposed;
 
     protected RepositoryMarker(RepositoryContext repository, string name, TimeSpan renewal)
     {
@@ -41,7 +46,10 @@ internal abstract class RepositoryMarker : IDisposable
         return size[0] >= 0;
     }
 
-    /// <summary>Takes it away; what is relied on under its protection is relied on no longer.</summary>
+    /// <summary>
+    /// Takes it away; what is relied on under its protection is relied on no longer. Signs of life first: without their marker they would be taken for
+    /// one of an owner nobody knows. At the first that cannot be removed it stops, and the rest stays.
+    /// </summary>
     public void Remove()
     {
         List<string> names;
@@ -52,18 +60,22 @@ internal abstract class RepositoryMarker : IDisposable
             _renewals.Clear();
         }
 
-        foreach (var name in names)
+        try
         {
-            try
+            foreach (var name in names)
             {
-                Repository.Store.Delete(name, CancellationToken.None);
-            }
-            catch (HestiaException)
-            {
-                // A stale marker is harmless; what its owner has to report is not to be hidden by it.
+                using var limit = new CancellationTokenSource(s_removalTime);
+                Repository.Store.Delete(name, limit.Token);
             }
         }
+        catch (Exception e) when (e is HestiaException or OperationCanceledException)
+        {
+            // A stale marker is harmless; what its owner has to report is not to be hidden by it, nor held up.
+        }
     }
+
+    /// <summary>Before it is taken away for good: false if it has to stay.</summary>
+    protected virtual bool MayGo() => true;
 
     /// <summary>Sets it up again after <see cref="Remove"/>, or after somebody else removed it.</summary>
     protected void SetUpAgain(ReadOnlySpan<byte> content, CancellationToken cancellationToken)
@@ -74,13 +86,17 @@ internal abstract class RepositoryMarker : IDisposable
 
     public void Dispose()
     {
+        if (_disposed) return;
+        _disposed = true;
+        _ending.Cancel();
         if (_timer is not null)
         {
             using var ended = new ManualResetEvent(false);
             if (_timer.Dispose(ended)) ended.WaitOne();
         }
 
-        Remove();
+        if (MayGo()) Remove();
+        _ending.Dispose();
     }
 
     protected static byte[] Content(RepositoryContext repository, string kind, Action<Utf8JsonWriter> members)
@@ -109,11 +125,11 @@ internal abstract class RepositoryMarker : IDisposable
             {
                 if (_removed) return;
                 var name = RepositoryNames.Renewal(Name, ++_number);
-                if (!Repository.Store.TryCreate(name, Content(Repository, "renewal", static _ => { }), CancellationToken.None)) return;
-                _renewals.Add(name);
+                _renewals.Add(name); // it may be there though the answer is lost
+                Repository.Store.TryCreate(name, Content(Repository, "renewal", static _ => { }), _ending.Token);
             }
         }
-        catch (HestiaException)
+        catch (Exception e) when (e is HestiaException or OperationCanceledException)
         {
             // The next one may come through; until then the marker only looks older than it is.
         }
@@ -126,6 +142,7 @@ internal sealed class BackupMarker : RepositoryMarker
     private const int RecheckRounds = 3;
 
     private readonly byte[] _content;
+    private bool _complete;
 
     private BackupMarker(RepositoryContext repository, string backupId, byte[] content)
         : base(repository, RepositoryNames.BackupMarker(backupId), repository.Markers.BackupRenewal)
@@ -214,6 +231,7 @@ internal sealed class BackupMarker : RepositoryMarker
                 var missing = findMissing();
                 if (missing.Count == 0)
                 {
+                    _complete = stood;
                     if (stood) return;
                     continue;
                 }
@@ -234,6 +252,24 @@ internal sealed class BackupMarker : RepositoryMarker
             }
 
             throw;
+        }
+    }
+
+    /// <summary>
+    /// Objects of work that failed or was cancelled may be readable and not durable, and without this marker the next backup names them as they are. Where
+    /// they cannot be made durable the marker stays.
+    /// </summary>
+    protected override bool MayGo()
+    {
+        if (_complete || Repository.Store.Capabilities.DurableWhenStored) return true;
+        try
+        {
+            Repository.Store.MakeObjectsDurable(CancellationToken.None);
+            return true;
+        }
+        catch (HestiaException)
+        {
+            return false; // until somebody takes its owner for dead, who then does the same
         }
     }
 }

@@ -10,6 +10,9 @@ namespace Hestia.Backup.Pruning;
 /// </summary>
 internal sealed class RepositoryReferences(RepositoryContext repository, int parallelism)
 {
+    /// <summary>Looks at a manifest that is listed and cannot be found; a list may be as old as the client of a share keeps it.</summary>
+    private const int Looks = 3;
+
     private readonly HashSet<string> _objects = new(StringComparer.Ordinal);
     private readonly HashSet<string> _read = new(StringComparer.Ordinal);
 
@@ -20,7 +23,7 @@ internal sealed class RepositoryReferences(RepositoryContext repository, int par
 
     /// <summary>Reads what was published since the last time.</summary>
     /// <exception cref="HestiaException">
-    /// BackupDamaged, FormatTooNew: what one of them references cannot be known, so nothing may be deleted.
+    /// BackupDamaged, FormatTooNew, IoError: what one of them references cannot be known, so nothing may be deleted.
     /// </exception>
     public void Refresh(CancellationToken cancellationToken)
     {
@@ -30,22 +33,52 @@ internal sealed class RepositoryReferences(RepositoryContext repository, int par
     private void AddBackups(CancellationToken cancellationToken)
     {
         var catalog = new BackupCatalog(repository);
-        var entries = catalog.Entries(cancellationToken);
-        entries.RemoveAll(e => _read.Contains(e.Name));
+        HashSet<string> absent = new(StringComparer.Ordinal);
+        for (var look = 1; ; look++)
+        {
+            var entries = catalog.Entries(cancellationToken);
+            entries.RemoveAll(e => _read.Contains(e.Name));
+            // Not found and no longer listed: removed, and so it references nothing. One that is still listed has to be read.
+            if (look > 1) entries.RemoveAll(e => !absent.Contains(e.Name));
+            if (look > Looks && entries.Count > 0) throw Unfound(entries[0]);
+            absent = ReadAll(catalog, entries, cancellationToken);
+            if (absent.Count == 0) return;
+            if (look > 1) repository.Markers.Sleep(repository.Markers.LastPoll, cancellationToken);
+        }
+    }
+
+    /// <summary>Reads manifests; returns the names of those that were not found.</summary>
+    private HashSet<string> ReadAll(BackupCatalog catalog, List<BackupCatalog.Entry> entries, CancellationToken cancellationToken)
+    {
+        var absent = new HashSet<string>(StringComparer.Ordinal);
         Workers.Run(
             entries,
             parallelism,
             (entry, token) =>
             {
-                var manifest = Read(catalog, entry, token); // null: removed a moment ago, and so references nothing
+                var manifest = Read(catalog, entry, token);
                 lock (_objects)
                 {
-                    foreach (var segment in manifest?.Segments ?? []) _objects.Add(repository.ObjectName(segment.Id));
+                    if (manifest is null)
+                    {
+                        absent.Add(entry.Name);
+                        return;
+                    }
+
+                    foreach (var segment in manifest.Segments) _objects.Add(repository.ObjectName(segment.Id));
                     _read.Add(entry.Name);
                 }
             },
             cancellationToken);
+        return absent;
     }
+
+    private HestiaException Unfound(BackupCatalog.Entry entry) => new(
+        HestiaErrorCode.IoError,
+        $"The manifest of backup {entry.BackupId} is listed in '{repository.Location}' and yet cannot be found there, so what it needs cannot be known and "
+        + "nothing was removed.",
+        entry.BackupId,
+        "Check the device, share or service it is on, then try again.");
 
     private BackupManifest? Read(BackupCatalog catalog, BackupCatalog.Entry entry, CancellationToken cancellationToken)
     {

@@ -33,19 +33,19 @@ internal sealed class DirectoryStore : RepositoryStore
     public override StoreCapabilities Capabilities => new(AtomicCreate: true, DurableWhenStored: false, Remote: false);
 
     /// <summary>Whether there is a repository.json, intact or not.</summary>
-    public bool IsRepository => _files.FileExists(PathOf(Format.RepositoryNames.Descriptor));
+    public bool IsRepository => IsFile(PathOf(Format.RepositoryNames.Descriptor));
 
     /// <summary>Makes the root, or takes over an empty one. What a fresh file system puts into its root does not count.</summary>
     /// <exception cref="HestiaException">PathNotFound, TargetNotEmpty.</exception>
     public void CreateRoot()
     {
-        if (_files.FileExists(_root))
+        if (IsFile(_root))
             throw new HestiaException(
                 HestiaErrorCode.TargetNotEmpty, $"'{_root}' is a file.", _root, "Choose a folder that is empty or not there.");
         var parent = Path.GetDirectoryName(_root);
-        if (!_files.DirectoryExists(_root))
+        if (!IsFolder(_root))
         {
-            if (parent is null || !_files.DirectoryExists(parent))
+            if (parent is null || !IsFolder(parent))
                 throw new HestiaException(
                     HestiaErrorCode.PathNotFound, $"There is no folder '{parent}' to make a repository in.", parent,
                     "Create it, or mount it, first.");
@@ -87,8 +87,7 @@ internal sealed class DirectoryStore : RepositoryStore
         {
             cancellationToken.ThrowIfCancellationRequested();
             var path = current.Length == 0 ? _root : PathOf(current);
-            var entries = Guard(path, "listing", () => _files.DirectoryExists(path) ? _files.List(path) : []);
-            foreach (var entry in entries)
+            foreach (var entry in EntriesOf(path))
             {
                 var name = current.Length == 0 ? entry.Name : current + "/" + entry.Name;
                 if (!IsName(name)) continue; // somebody else's; none of our names looks like that
@@ -104,6 +103,8 @@ internal sealed class DirectoryStore : RepositoryStore
                 }
             }
         }
+
+        EnsureAlive(); // if it went away meanwhile its folders were not found, and this is no list
     }
 
     public override void GetSizes(ReadOnlySpan<string> names, Span<long> sizes, CancellationToken cancellationToken)
@@ -113,7 +114,7 @@ internal sealed class DirectoryStore : RepositoryStore
         {
             cancellationToken.ThrowIfCancellationRequested();
             var path = PathOf(names[i]);
-            sizes[i] = Guard(path, "looking at", () => _files.FileLength(path)) ?? -1;
+            sizes[i] = Find(path) is { IsDirectory: false } file ? file.Length : -1;
         }
 
         EnsureAlive(); // a share that went away must not look like one where everything is missing
@@ -123,7 +124,7 @@ internal sealed class DirectoryStore : RepositoryStore
     {
         cancellationToken.ThrowIfCancellationRequested();
         var path = PathOf(name);
-        if (_files.FileExists(path)) return false;
+        if (IsFile(path)) return false;
         var folder = EnsureFolder(name);
         var temporary = TemporaryPath(path);
         try
@@ -188,8 +189,8 @@ internal sealed class DirectoryStore : RepositoryStore
             Own(temporary);
             if (_swept.TryAdd(folder, true)) Sweep(folder, Path.GetFileName(temporary));
             _files.RenameFile(temporary, path);
-            if (_files.FileLength(path) is not { } length || length != content.Length)
-                throw new IOException($"it has {_files.FileLength(path) ?? -1:N0} bytes after {content.Length:N0} were written.");
+            if ((_files.FindEntry(path)?.Length ?? -1) is var length && length != content.Length)
+                throw new IOException($"it has {length:N0} bytes after {content.Length:N0} were written.");
         }
         catch (Exception e)
         {
@@ -213,16 +214,62 @@ internal sealed class DirectoryStore : RepositoryStore
             [.. folders], _files.SyncsAtOnce, (folder, _) => Guard(folder, "syncing", () => _files.SyncDirectory(folder)), cancellationToken);
     }
 
+    public override void MakeObjectsDurable(CancellationToken cancellationToken)
+    {
+        EnsureAlive();
+        var objects = PathOf(Format.RepositoryNames.Objects.TrimEnd('/'));
+        var folders = new List<string>();
+        foreach (var entry in EntriesOf(objects))
+            if (entry.IsDirectory) folders.Add(Path.Combine(objects, entry.Name));
+        Workers.Run(folders, _files.SyncsAtOnce, (folder, _) => Guard(folder, "syncing", () => _files.SyncDirectory(folder)), cancellationToken);
+        if (IsFolder(objects)) Guard(objects, "syncing", () => SyncUpwards(objects));
+    }
+
+    /// <summary>
+    /// A client of a share gives a list from memory for some time (SMB for about 10 s, NFS for up to a minute) unless it has changed the folder
+    /// itself since. So each folder gets a file for an instant.
+    /// </summary>
+    public override bool Revalidate(string prefix, CancellationToken cancellationToken)
+    {
+        EnsureAlive();
+        var pending = new Stack<string>();
+        pending.Push(prefix.TrimEnd('/'));
+        while (pending.TryPop(out var current))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var path = PathOf(current);
+            if (!IsFolder(path)) continue;
+            var touched = TemporaryPath(Path.Combine(path, "look"));
+            try
+            {
+                _files.Open(touched, FileOpenMode.CreateNew).Dispose();
+                _files.DeleteFile(touched);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                Discard(touched);
+                var failure = HestiaException.FromIO(e, touched, "writing");
+                if (failure.Code is HestiaErrorCode.AccessDenied or HestiaErrorCode.DiskFull) return false; // a full disk is what prunes are for
+                throw failure;
+            }
+
+            foreach (var entry in EntriesOf(path))
+                if (entry.IsDirectory && IsName(entry.Name)) pending.Push(current + "/" + entry.Name);
+        }
+
+        return true;
+    }
+
     public override StoredReader? OpenRead(string name, long offset, long maxBytes, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var path = PathOf(name);
         try
         {
-            if (_files.FileExists(path))
+            if (_files.FindEntry(path) is { IsDirectory: false })
                 return new FileReader(_files.Open(path, FileOpenMode.ReadSequential), offset, maxBytes, cancellationToken);
         }
-        catch (FileNotFoundException)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             // removed a moment ago
         }
@@ -241,7 +288,7 @@ internal sealed class DirectoryStore : RepositoryStore
         var path = PathOf(name);
         Guard(path, "removing", () =>
         {
-            if (!_files.FileExists(path)) return;
+            if (_files.FindEntry(path) is not { IsDirectory: false }) return;
             _files.DeleteFile(path);
             _files.SyncDirectory(Path.GetDirectoryName(path)!);
         });
@@ -265,14 +312,15 @@ internal sealed class DirectoryStore : RepositoryStore
     public override DateTime ReadClock(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        EnsureAlive();
-        var path = TemporaryPath(Path.Combine(_root, "clock"));
+        // In locks/, where whoever asks may write; under the name of an unfinished transfer, which nobody takes for a marker.
+        var folder = EnsureFolder(Format.RepositoryNames.Locks + "clock");
+        var path = TemporaryPath(Path.Combine(folder, "clock"));
         return Guard(path, "writing", () =>
         {
             try
             {
                 using (var file = _files.Open(path, FileOpenMode.CreateNew)) file.Write(0, [0]);
-                foreach (var entry in _files.List(_root))
+                foreach (var entry in _files.List(folder))
                     if (entry.Name == Path.GetFileName(path)) return entry.LastWriteTimeUtc;
                 throw new IOException("the file that was just written is not there.");
             }
@@ -293,7 +341,7 @@ internal sealed class DirectoryStore : RepositoryStore
         {
             cancellationToken.ThrowIfCancellationRequested();
             var path = current.Length == 0 ? _root : PathOf(current);
-            foreach (var entry in Guard(path, "listing", () => _files.DirectoryExists(path) ? _files.List(path) : []))
+            foreach (var entry in EntriesOf(path))
             {
                 var name = current.Length == 0 ? entry.Name : current + "/" + entry.Name;
                 if (entry.IsDirectory)
@@ -374,7 +422,7 @@ internal sealed class DirectoryStore : RepositoryStore
                 return;
             }
 
-            if (_files.DirectoryExists(path)) return;
+            if (_files.FindEntry(path) is { IsDirectory: true }) return;
             Make(Path.GetDirectoryName(path)!);
             _files.CreateDirectory(path);
             Own(path);
@@ -386,6 +434,15 @@ internal sealed class DirectoryStore : RepositoryStore
     {
         if (_privileged) _files.CopyOwnership(_root, path);
     }
+
+    private DirectoryEntry? Find(string path) => Guard(path, "looking at", () => _files.FindEntry(path));
+
+    private bool IsFile(string path) => Find(path) is { IsDirectory: false };
+
+    private bool IsFolder(string path) => Find(path) is { IsDirectory: true };
+
+    private IReadOnlyList<DirectoryEntry> EntriesOf(string folder) =>
+        Guard(folder, "listing", () => _files.FindEntry(folder) is { IsDirectory: true } ? _files.List(folder) : []);
 
     private void EnsureAlive()
     {

@@ -61,12 +61,29 @@ internal abstract class RepositoryStore : IDisposable
     /// <summary>
     /// Stores an object, replacing what has the name. Readable and complete when it returns, never in part, and verified by what the store
     /// gave back; durable only after <see cref="MakeDurable"/>. <see cref="ObjectContent.Verify"/> is called before it becomes readable.
-    /// What was sent of one that fails is given up: it is never continued.
+    /// What was sent of one that fails is given up: it is never continued. Where <see cref="ObjectContent.TrustsSize"/> an item of the same size may stay.
     /// </summary>
+    /// <exception cref="Core.HestiaException">
+    /// ObjectDamaged, with the location as its target: the store does not give back what was written. It stays, as it may be another host's by now.
+    /// </exception>
     public abstract void Put(string name, ObjectContent content, CancellationToken cancellationToken);
 
     /// <summary>Makes objects durable that are there already, whoever put them.</summary>
     public abstract void MakeDurable(IReadOnlyCollection<string> names, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Makes every object durable that is there, whoever put it: called for work that ends, or has ended, without a backup that names what it sent.
+    /// </summary>
+    public virtual void MakeObjectsDurable(CancellationToken cancellationToken)
+    {
+    }
+
+    /// <summary>
+    /// Makes the next list of what lies below <paramref name="prefix"/> (a folder, with its slash) show all that any host had stored before this call.
+    /// Nothing to do where lists always do.
+    /// </summary>
+    /// <returns>False if that cannot be had, and only time helps.</returns>
+    public virtual bool Revalidate(string prefix, CancellationToken cancellationToken) => true;
 
     /// <summary>
     /// Opens an item for reading at most <paramref name="maxBytes"/> from <paramref name="offset"/>; null if there is none. A store over a

@@ -38,6 +38,12 @@ internal abstract class ObjectContent : IDisposable
     /// <summary>Bytes it has.</summary>
     public abstract long Length { get; }
 
+    /// <summary>
+    /// Whether what has the name and this length by the time it is stored may stay instead: another host was faster. Only for what is named by its content, and
+    /// if nothing there is known to be damaged.
+    /// </summary>
+    public bool TrustsSize { get; init; }
+
     /// <summary>Some bytes, at least one; 0 only at the end.</summary>
     public abstract int Read(Span<byte> buffer);
 

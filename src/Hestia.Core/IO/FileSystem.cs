@@ -67,6 +67,20 @@ internal abstract class FileSystem
         return file.Length;
     }
 
+    /// <summary>
+    /// What a path names, without its time; null only if nothing has that name. For whoever deletes because something is not there: any other error (a share that does
+    /// not answer, no access) is thrown, where <see cref="FileExists"/> and its like may call it "not there".
+    /// </summary>
+    public virtual DirectoryEntry? FindEntry(string path)
+    {
+        var name = Path.GetFileName(path);
+        if (DirectoryExists(path)) return new DirectoryEntry(name, true, 0, default);
+        return FileLength(path) is { } length ? new DirectoryEntry(name, false, length, default) : null;
+    }
+
+    /// <summary>Where a symbolic link or a junction leads in the end, there or not; the path itself if it is neither.</summary>
+    public virtual string ResolveLink(string path) => path;
+
     /// <summary>Gives an existing file a second name (a hard link); false where the file system cannot.</summary>
     public virtual bool TryLink(string existing, string link) => false;
 
@@ -82,7 +96,7 @@ internal abstract class FileSystem
     /// <summary>Deletes an empty directory.</summary>
     public abstract void DeleteDirectory(string path);
 
-    /// <summary>The names in a directory, in no particular order.</summary>
+    /// <summary>The names in a directory, in no particular order. One that cannot be looked at is an error and never left out.</summary>
     public abstract IReadOnlyList<DirectoryEntry> List(string path);
 
     /// <summary>How many syncs of directories are worth having under way at once.</summary>

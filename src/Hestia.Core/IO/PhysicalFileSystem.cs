@@ -45,6 +45,34 @@ internal sealed class PhysicalFileSystem : FileSystem
         return info.Exists ? info.Length : null;
     }
 
+    public override DirectoryEntry? FindEntry(string path)
+    {
+        try
+        {
+            if (Platform.TryGetLength(path, out var length) && length is { } bytes) return new DirectoryEntry(Path.GetFileName(path), false, bytes, default);
+            var info = new FileInfo(path);
+            if (!IsThere(info))
+            {
+                if (OperatingSystem.IsWindows()) File.GetAttributes(path); // throws for a drive that is not ready, which FileInfo takes for nothing there
+                return null;
+            }
+
+            return (info.Attributes & FileAttributes.Directory) != 0
+                ? new DirectoryEntry(info.Name, true, 0, default)
+                : new DirectoryEntry(info.Name, false, info.Length, default);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    public override string ResolveLink(string path)
+    {
+        var info = new DirectoryInfo(path);
+        return info.LinkTarget is null ? path : info.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? path;
+    }
+
     public override bool TryLink(string existing, string link) => Platform.TryLink(existing, link);
 
     public override bool IsMountPoint(string path)
@@ -77,7 +105,9 @@ internal sealed class PhysicalFileSystem : FileSystem
         var entries = new List<DirectoryEntry>();
         foreach (var info in new DirectoryInfo(path).EnumerateFileSystemInfos("*", Everything))
         {
-            // A file may vanish between listing and looking at it (another process prunes); then it is not there.
+            // A file may vanish between listing and looking at it (another process prunes); then it is not there. Exists would say the same of
+            // one that cannot be looked at.
+            if (!IsThere(info)) continue;
             if (info is FileInfo { Exists: true } file) entries.Add(new DirectoryEntry(file.Name, false, file.Length, file.LastWriteTimeUtc));
             else if (info is DirectoryInfo { Exists: true } directory) entries.Add(new DirectoryEntry(directory.Name, true, 0, directory.LastWriteTimeUtc));
         }
@@ -96,7 +126,11 @@ internal sealed class PhysicalFileSystem : FileSystem
 
     public override void CopyOwnership(string model, string path) => Platform.CopyOwnership(model, path);
 
-    private static readonly EnumerationOptions Everything = new() { AttributesToSkip = 0, RecurseSubdirectories = false, MatchType = MatchType.Win32 };
+    private static readonly EnumerationOptions Everything =
+        new() { AttributesToSkip = 0, IgnoreInaccessible = false, RecurseSubdirectories = false, MatchType = MatchType.Win32 };
+
+    /// <summary>Looks once: attributes of what is not there are -1, and any other error is thrown.</summary>
+    private static bool IsThere(FileSystemInfo info) => (int)info.Attributes != -1;
 
     private sealed class PhysicalFile(string path, SafeFileHandle handle) : StorageFile(path)
     {

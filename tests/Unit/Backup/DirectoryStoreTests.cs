@@ -94,10 +94,89 @@ public sealed class DirectoryStoreTests : IDisposable
     public void Ages_are_by_the_clock_of_the_store_and_asking_it_leaves_nothing()
     {
         Put([1]);
-        var before = Directory.GetFileSystemEntries(_fixture.Path);
+        Store.ReadClock(default);
+        var before = Directory.GetFileSystemEntries(_fixture.Path, "*", SearchOption.AllDirectories);
         var age = Store.ReadClock(default) - Store.List("objects/", default).Single().StoredAt;
         Assert.InRange(age, TimeSpan.FromSeconds(-1), TimeSpan.FromMinutes(1));
-        Assert.Equal(before, Directory.GetFileSystemEntries(_fixture.Path));
+        Assert.Equal(before, Directory.GetFileSystemEntries(_fixture.Path, "*", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public void The_clock_is_read_where_everybody_may_write_and_is_no_marker()
+    {
+        var opened = new List<string>();
+        var files = new FaultyFileSystem(
+            1, (operation, path) =>
+            {
+                if (operation != "open") return;
+                opened.Add(path);
+                File.WriteAllText(Path.Combine(_fixture.Path, "locks", "clock.0123abcd.tmp"), ""); // somebody else's; whoever lists just then
+                Assert.Empty(Store.List("locks/", default));
+            },
+            everAfter: true);
+        new DirectoryStore(files, _fixture.Path).ReadClock(default);
+        Assert.Equal(Path.Combine(_fixture.Path, "locks"), Path.GetDirectoryName(Assert.Single(opened)));
+    }
+
+    [Fact]
+    public void A_look_that_fails_is_a_failure_and_never_nothing_there()
+    {
+        Put([1]);
+        var at = "";
+        var files = new FaultyFileSystem(long.MaxValue, (_, _) => { })
+        {
+            Hides = path => path.EndsWith(at, StringComparison.Ordinal) ? throw new IOException("stale file handle") : false,
+        };
+        var store = new DirectoryStore(files, _fixture.Path);
+        (string At, Action Call)[] calls =
+        [
+            ("abcd", () => store.OpenRead(ObjectName, 0, default)?.Dispose()),
+            ("abcd", () => store.GetSizes([ObjectName], new long[1], default)),
+            ("abcd", () => store.TryCreate(ObjectName, [1], default)),
+            ("abcd", () => store.Delete(ObjectName, default)),
+            ("objects", () => _ = store.List("objects/", default).Count()),
+            (Path.Combine("objects", "ab"), () => _ = store.List("objects/", default).Count()),
+            ("repository.json", () => _ = store.List("objects/", default).Count()),
+        ];
+        foreach (var (failing, call) in calls)
+        {
+            at = failing;
+            Assert.Equal(HestiaErrorCode.IoError, Assert.Throws<HestiaException>(call).Code);
+        }
+    }
+
+    [Fact]
+    public void The_system_s_own_errors_are_told_from_nothing_there()
+    {
+        var here = _fixture.Folder.Path;
+        Assert.Null(FileSystem.Physical.FindEntry(Path.Combine(here, "none")));
+        Assert.Null(FileSystem.Physical.FindEntry(Path.Combine(here, "none", "below")));
+        Assert.Null(FileSystem.Physical.FindEntry(Path.Combine(_fixture.Path, "repository.json", "below")));
+        Assert.Equal((true, 0L), FileSystem.Physical.FindEntry(here) is { } f ? (f.IsDirectory, f.Length) : default);
+        var length = new FileInfo(Path.Combine(_fixture.Path, "repository.json")).Length;
+        Assert.Equal(
+            (false, length), FileSystem.Physical.FindEntry(Path.Combine(_fixture.Path, "repository.json")) is { } d ? (d.IsDirectory, d.Length) : default);
+        if (OperatingSystem.IsWindows()) return;
+        File.CreateSymbolicLink(Path.Combine(here, "a"), "b");
+        File.CreateSymbolicLink(Path.Combine(here, "b"), "a");
+        Assert.False(File.Exists(Path.Combine(here, "a", "x"))); // what it was asked with before
+        Assert.ThrowsAny<IOException>(() => FileSystem.Physical.FindEntry(Path.Combine(here, "a", "x")));
+    }
+
+    [Fact]
+    public void Lists_are_made_new_by_changing_each_folder_for_an_instant()
+    {
+        _fixture.Put("bk-2026-04-15T03-00-00Z-aaaaaa", 10);
+        var touched = new List<string>();
+        var files = new FaultyFileSystem(
+            1, (operation, path) => { if (operation is "open") touched.Add(Path.GetDirectoryName(path)!); }, everAfter: true);
+        Assert.True(new DirectoryStore(files, _fixture.Path).Revalidate("backups/", default));
+        var backups = Path.Combine(_fixture.Path, "backups");
+        Assert.Equal([backups, .. Directory.GetDirectories(backups)], touched.ToArray());
+        Assert.Empty(Directory.GetFiles(backups, "*.tmp", SearchOption.AllDirectories));
+        var refusing = new FaultyFileSystem(1, (_, _) => throw new UnauthorizedAccessException(), everAfter: true);
+        Assert.False(new DirectoryStore(refusing, _fixture.Path).Revalidate("backups/", default));
+        Assert.True(Store.Revalidate("archive/", default)); // not there: nothing to list
     }
 
     [Fact]

@@ -20,6 +20,9 @@ internal sealed class FaultyFileSystem(long at, Action<string, string> trap, boo
     /// <summary>A rename that may not replace is done, its answer lost, and asked for again it finds the name taken: as on a share.</summary>
     public bool LosesRenames { get; init; }
 
+    /// <summary>Asked before each look at a path: throws, or returns true if nothing is to be found there.</summary>
+    public Func<string, bool>? Hides { get; init; }
+
     public override StorageFile Open(string path, FileOpenMode mode)
     {
         Step("open", path);
@@ -31,6 +34,10 @@ internal sealed class FaultyFileSystem(long at, Action<string, string> trap, boo
     public override bool DirectoryExists(string path) => s_inner.DirectoryExists(path);
 
     public override long? FileLength(string path) => s_inner.FileLength(path);
+
+    public override DirectoryEntry? FindEntry(string path) => Hides?.Invoke(path) == true ? null : s_inner.FindEntry(path);
+
+    public override string ResolveLink(string path) => s_inner.ResolveLink(path);
 
     public override bool IsMountPoint(string path) => s_inner.IsMountPoint(path);
 

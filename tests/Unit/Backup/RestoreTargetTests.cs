@@ -168,6 +168,69 @@ public sealed class RestoreTargetTests : IDisposable
     }
 
     [Fact]
+    public void A_swap_that_can_neither_be_done_nor_taken_back_is_put_right_by_the_next_restore()
+    {
+        MakeIndex(Target, "old");
+        var before = TemporaryFolder.Snapshot(Target);
+        var renames = 0;
+        var files = new FaultyFileSystem(
+            1, (operation, _) => { if (operation == "rename" && ++renames > 1) throw new IOException("injected"); }, everAfter: true);
+        using (var target = RestoreTarget.Claim(files, Target, true))
+        {
+            target.CreateStaging();
+            MakeIndex(target.StagingPath, "new");
+            renames = 0;
+            var e = Assert.Throws<HestiaException>(target.Swap);
+            Assert.Contains("put back", e.Message, StringComparison.Ordinal);
+            target.Discard();
+        }
+
+        Assert.False(Directory.Exists(Target));
+        Claim(force: true).Dispose();
+        Assert.Equal(before, TemporaryFolder.Snapshot(Target));
+        Assert.Equal(["orders"], Names());
+    }
+
+    [Fact]
+    public void A_link_is_the_folder_it_leads_to_and_stays()
+    {
+        if (OperatingSystem.IsWindows()) Assert.Skip("Making a symbolic link takes a privilege on Windows.");
+        var real = _folder["disk", "real"];
+        Directory.CreateDirectory(_folder["disk"]);
+        MakeIndex(real, "old");
+        Directory.CreateSymbolicLink(Target, Path.Combine("disk", "link"));
+        Directory.CreateSymbolicLink(_folder["disk", "link"], real);
+        Assert.Equal(real, RestoreTarget.Inspect(FileSystem.Physical, Target, true).Path);
+        using (var target = Claim(force: true))
+        {
+            Assert.Equal(real, target.Path);
+            Assert.Equal(_folder["disk"], Path.GetDirectoryName(target.StagingPath));
+            target.CreateStaging();
+            MakeIndex(target.StagingPath, "new");
+            target.Swap();
+            Assert.Null(target.RemoveReplaced());
+        }
+
+        Assert.Equal("new", Content(real));
+        Assert.Equal("new", Content(Target));
+        Assert.Equal(Path.Combine("disk", "link"), new DirectoryInfo(Target).LinkTarget);
+        Assert.Equal(["link", "real"], Directory.GetFileSystemEntries(_folder["disk"]).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+
+        // A link inside the index is not followed when it is removed.
+        Directory.Move(Path.Combine(real, "segments"), _folder["disk", "segments"]);
+        Directory.CreateSymbolicLink(Path.Combine(real, "segments"), _folder["disk", "segments"]);
+        using (var target = Claim(force: true))
+        {
+            target.CreateStaging();
+            MakeIndex(target.StagingPath, "newer");
+            target.Swap();
+            Assert.Equal("ReplacedKept", target.RemoveReplaced()?.Code);
+        }
+
+        Assert.Single(Directory.GetFiles(_folder["disk", "segments"]));
+    }
+
+    [Fact]
     public void Died_between_the_renames_the_old_one_is_put_back()
     {
         MakeIndex(Replaced, "old");

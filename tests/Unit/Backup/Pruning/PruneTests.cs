@@ -2,6 +2,7 @@ using Hestia.Backup;
 using Hestia.Backup.Format;
 using Hestia.Backup.Jobs;
 using Hestia.Backup.Pruning;
+using Hestia.Backup.Stores;
 using Hestia.Core;
 
 namespace Hestia.Unit.Backup.Pruning;
@@ -53,6 +54,104 @@ public sealed class PruneTests : IDisposable
 
         Repository.Remove("bk-2026-04-15T03-00-00Z-aaaaaa");
         Assert.Equal(2, Repository.Prune().ObjectsRemoved);
+    }
+
+    [Fact]
+    public void A_manifest_that_is_listed_is_read_however_often_it_is_not_found()
+    {
+        var kept = _fixture.Put("bk-2026-04-15T03-00-00Z-aaaaaa", 100);
+        var misses = 1;
+        Assert.Equal(0, Prune().ObjectsRemoved);
+        Assert.Equal(-1, misses);
+
+        misses = int.MaxValue;
+        var e = Assert.Throws<HestiaException>(() => Prune());
+        Assert.Equal(HestiaErrorCode.IoError, e.Code);
+        Assert.Contains("bk-2026-04-15T03-00-00Z-aaaaaa", e.Message, StringComparison.Ordinal);
+        Assert.True(File.Exists(kept[0]));
+
+        PruneResult Prune()
+        {
+            var files = new FaultyFileSystem(long.MaxValue, (_, _) => { })
+            {
+                Hides = path => path.EndsWith("-aaaaaa.json", StringComparison.Ordinal) && misses-- > 0,
+            };
+            var context = new RepositoryContext(new DirectoryStore(files, _fixture.Path), _fixture.Context.Descriptor, files)
+            {
+                Markers = new MarkerTiming { Sleep = static (_, _) => { } },
+            };
+            return new PruneJob(context, new PruneOptions { Parallelism = 1 }, null, default).Run();
+        }
+    }
+
+    [Fact]
+    public void Work_that_ends_without_a_backup_and_work_that_died_leave_nothing_that_is_not_durable()
+    {
+        var objects = _fixture.Put("bk-2026-04-15T03-00-00Z-aaaaaa", 100);
+        var steps = new List<string>();
+        var files = new FaultyFileSystem(1, (operation, path) => { lock (steps) steps.Add(operation + " " + path); }, everAfter: true);
+        var context = new RepositoryContext(new DirectoryStore(files, _fixture.Path), _fixture.Context.Descriptor, files)
+        {
+            Markers = new MarkerTiming { HasEnded = static _ => true },
+        };
+        var marker = BackupMarker.Write(context, DateTimeOffset.UtcNow, Guid.NewGuid(), default);
+        var sync = "sync " + Path.GetDirectoryName(objects[0]);
+        var removal = "delete " + Path.Combine(_fixture.Path, marker.Name.Replace('/', Path.DirectorySeparatorChar));
+        steps.Clear();
+        var board = new MarkerBoard(context);
+        Assert.True(board.RemoveIfDead(Assert.Single(board.List(default)), default));
+        Assert.InRange(steps.IndexOf(sync), 0, steps.IndexOf(removal) - 1);
+
+        Assert.False(marker.Keep(default)); // there again
+        steps.Clear();
+        marker.Dispose();
+        Assert.InRange(steps.IndexOf(sync), 0, steps.IndexOf(removal) - 1);
+    }
+
+    [Fact]
+    public void A_marker_whose_store_is_down_is_given_up_at_the_first_of_its_files()
+    {
+        var down = false;
+        var asked = 0;
+        var files = new FaultyFileSystem(
+            1,
+            (operation, path) =>
+            {
+                if (!down) return;
+                if (operation == "delete" && path.EndsWith(".json", StringComparison.Ordinal)) asked++;
+                throw new IOException("down");
+            },
+            everAfter: true);
+        var context = new RepositoryContext(new DirectoryStore(files, _fixture.Path), _fixture.Context.Descriptor, files)
+        {
+            Markers = new MarkerTiming { BackupRenewal = TimeSpan.FromMilliseconds(10) },
+        };
+        var marker = BackupMarker.Write(context, DateTimeOffset.UtcNow, Guid.NewGuid(), default);
+        var locks = Path.Combine(_fixture.Path, "locks");
+        for (var begun = Environment.TickCount64; Directory.GetFiles(locks, "*.r*.json").Length < 3; Thread.Sleep(5))
+            Assert.InRange(Environment.TickCount64 - begun, 0, 20_000);
+        marker.KeepComplete<int>([], static () => [], static _ => { }, null, static () => throw new InvalidOperationException());
+        down = true;
+        marker.Dispose();
+        Assert.InRange(asked, 1, 2); // two if just then a sign of life had got as far as to be taken back
+    }
+
+    [Fact]
+    public void Only_the_same_running_of_a_machine_says_that_a_process_has_ended()
+    {
+        using var other = System.Diagnostics.Process.Start(
+            new System.Diagnostics.ProcessStartInfo(Environment.ProcessPath!, "-?") { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        other.StandardOutput.ReadToEnd();
+        other.WaitForExit();
+        var current = MarkerOwner.Current(TimeProvider.System);
+        var ended = current with { Process = current.Process with { ProcessId = other.Id } };
+        Assert.True(ended.HasEnded());
+        Assert.False(current.HasEnded());
+        var boot = Hestia.Core.IO.Platform.BootId()!;
+        Assert.Equal(boot, Hestia.Core.IO.Platform.BootId());
+        Assert.Contains(boot, current.Scope, StringComparison.Ordinal);
+        var clone = ended with { Scope = current.Scope.Replace(boot, Guid.NewGuid().ToString(), StringComparison.Ordinal) };
+        Assert.False(clone.HasEnded()); // same name, same process namespace, and it may run there
     }
 
     [Fact]

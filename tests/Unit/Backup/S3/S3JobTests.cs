@@ -128,7 +128,7 @@ public sealed class S3JobTests : IDisposable
         // The age is the server's, so a young one stays: what is removed is tested with the store.
         using var client = _gateway.Client();
         var place = S3Place.Parse(_location);
-        RadosGateway.BeginUpload(client, place.Bucket, place.Key("objects/ab/abcd"));
+        RadosGateway.BeginUpload(client, place.Bucket, place.Key("objects/ab/ab" + new string('0', 62)));
         using var repository = Open();
         using var index = _fixture.Create(100);
         using var proxy = new FaultProxy(_gateway, _ => ProxyAction.Forward);

@@ -151,13 +151,15 @@ public sealed class S3StoreTests : IDisposable
     {
         using var client = _gateway.Client();
         var place = S3Place.Parse(_store.Location);
-        RadosGateway.BeginUpload(client, place.Bucket, place.Key(Name));
-        RadosGateway.BeginUpload(client, place.Bucket, "elsewhere/" + Name);
+        var name = "objects/ab/ab" + new string('0', 62);
+        RadosGateway.BeginUpload(client, place.Bucket, place.Key(name));
+        RadosGateway.BeginUpload(client, place.Bucket, place.Key("data/video.mp4")); // another program's, where the repository is a bucket's root
+        RadosGateway.BeginUpload(client, place.Bucket, "elsewhere/" + name);
         Assert.Equal(0, _store.RemoveUnfinished(RepositoryStore.DeadAfter, default));
-        Assert.Equal(2, Uploads().Count);
+        Assert.Equal(3, Uploads().Count);
         Thread.Sleep(2100);
         Assert.Equal(1, _store.RemoveUnfinished(TimeSpan.FromSeconds(1), default));
-        Assert.Equal("elsewhere/" + Name, Assert.Single(Uploads()).Key);
+        Assert.Equal([place.Key("data/video.mp4"), "elsewhere/" + name], Uploads().Select(u => u.Key).Order(StringComparer.Ordinal));
     }
 
     [Fact]
