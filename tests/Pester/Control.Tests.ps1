@@ -1,7 +1,7 @@
 BeforeAll {
     . $PSScriptRoot/TestSupport.ps1
 
-    function Start-Owner {
+    function Start-OtherShell {
         # Another process that has an index open and waits; it writes 20 entries first.
         param([string] $Path, [string] $Option = '', [string] $Then = 'Start-Sleep 120')
         $child = Start-Child "`$ix = Open-HestiaIndex -Path '$Path' -Create $Option
@@ -11,7 +11,7 @@ BeforeAll {
         $child
     }
 
-    function Stop-Owner($Child) {
+    function Stop-OtherShell($Child) {
         if (-not $Child.HasExited) { Send-Signal $Child KILL }
         $null = Wait-Child $Child
     }
@@ -23,7 +23,7 @@ Describe 'An index that another process has open' {
     It 'is flushed, looked at, tested, compacted, backed up and shipped through it' {
         $path = New-TestPath
         $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
-        $owner = Start-Owner $path
+        $owner = Start-OtherShell $path
         try {
             $info = Get-HestiaIndex -Path $path
             $info.Via, $info.State, $info.LastLsn, $info.Checkpoint, $info.OwnerProcessId | Should -Be Endpoint, Ready, 20, 0, $owner.Id
@@ -51,7 +51,7 @@ Describe 'An index that another process has open' {
                 $null = Assert-Failure $try IndexInUse -Names $path, "$($owner.Id)" -Category ResourceBusy
             }
         } finally {
-            Stop-Owner $owner
+            Stop-OtherShell $owner
         }
         (Test-HestiaIndex -Path $path).Via | Should -Be Files
         (Get-HestiaIndex -Path $path).State | Should -Be Closed
@@ -65,7 +65,7 @@ Describe 'An index that another process has open' {
     It 'is refused by name where its owner serves no endpoint, and still reported' {
         $path = New-TestPath
         $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
-        $owner = Start-Owner $path -Option -NoControl
+        $owner = Start-OtherShell $path -Option -NoControl
         try {
             $names = $path, "$($owner.Id)", ([Environment]::MachineName), 'NoControl'
             foreach ($try in { Invoke-HestiaFlush -Path $path }, { Optimize-HestiaIndex -Path $path }, { Test-HestiaIndex -Path $path },
@@ -78,7 +78,7 @@ Describe 'An index that another process has open' {
             $wal = Test-HestiaWal -Path $path
             $wal.Via, $wal.LastLsn | Should -Be Files, 20
         } finally {
-            Stop-Owner $owner
+            Stop-OtherShell $owner
         }
     }
 
@@ -89,7 +89,7 @@ Describe 'An index that another process has open' {
         $closed = New-ClosedIndex -Path (Join-Path $folder a-closed) -Count 5
         $null = New-Item -ItemType Directory (Join-Path $folder b-none)
         $here = New-TestIndex -Path (Join-Path $folder c-here) -Count 3
-        $owner = Start-Owner (Join-Path $folder d-there)
+        $owner = Start-OtherShell (Join-Path $folder d-there)
         try {
             $results = Get-ChildItem $folder -Directory | Backup-HestiaIndex -Repository $repository -ErrorAction SilentlyContinue -ErrorVariable failed
             $results.Via | Should -Be Opened, Session, Endpoint
@@ -104,31 +104,31 @@ Describe 'An index that another process has open' {
             $flushed.Via | Should -Be Opened, Session, Endpoint
             $failed.Count | Should -Be 1
         } finally {
-            Stop-Owner $owner
+            Stop-OtherShell $owner
         }
     }
 
     It 'may be backed up by two shells at once' {
         $path = New-TestPath
         $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
-        $owner = Start-Owner $path
+        $owner = Start-OtherShell $path
         try {
             $shells = 1..2 | ForEach-Object { Start-Child "(Backup-HestiaIndex -Path '$path' -Repository '$repository').Via" }
             $ends = $shells | ForEach-Object { Wait-Child $_ }
             $ends.Error | Should -Be '', ''
             $ends.Output | Should -Be Endpoint, Endpoint
         } finally {
-            Stop-Owner $owner
+            Stop-OtherShell $owner
         }
         @(Get-HestiaBackup -Repository $repository).Count | Should -Be 2
     }
 
     It 'is not disturbed by its socket once it is closed: copied, it opens' -Skip:($IsWindows) {
         $path = New-TestPath
-        $owner = Start-Owner $path
+        $owner = Start-OtherShell $path
         $live = New-TestPath live
         & cp -r $path $live
-        Stop-Owner $owner
+        Stop-OtherShell $owner
         (Get-Item -LiteralPath (Join-Path $path .control) -Force).Exists | Should -BeTrue -Because 'the owner was killed'
         Test-HestiaIndex -Path $path -Quiet | Should -BeTrue
         foreach ($copy in $live, $path) {

@@ -45,8 +45,7 @@ function Close-TestSession {
 }
 
 function Get-FolderState {
-    # Every file below a folder with its length and hash, as one text. Left out: the lock file, which whoever asks for the lock touches, and the
-    # owner's socket, which is no file.
+    # Every file below a folder with its length and hash, as one text. The lock file is left out: whoever asks for the lock touches it; the socket has no bytes.
     param([string] $Path)
     if (-not (Test-Path -LiteralPath $Path)) { return '(nothing there)' }
     $files = Get-ChildItem -LiteralPath $Path -Recurse -File -Force | Where-Object Name -NotIn '.lock', '.control' | Sort-Object FullName

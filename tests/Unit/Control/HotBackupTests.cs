@@ -28,7 +28,7 @@ public sealed class HotBackupTests(ITestOutputHelper output) : IDisposable
         for (var i = 0; i < 4; i++)
         {
             // Slow enough for several compactions to pass over it, and two at once.
-            var options = new BackupOptions { MaxBytesPerSecond = 2 << 20 };
+            var options = new BackupOptions { MaxBytesPerSecond = 512 << 10 };
             var both = new BackupResult?[2];
             Parallel.For(0, 2, n => both[n] = repository.Backup(IndexPath, options));
             results.AddRange(both!);
@@ -61,11 +61,12 @@ public sealed class HotBackupTests(ITestOutputHelper output) : IDisposable
             var known = repository.List().Count;
             BackupResult? result = null;
             HestiaException? failure = null;
+            var remote = RemoteIndex.Find(IndexPath)!;
             var backup = new Thread(() =>
             {
                 try
                 {
-                    result = repository.Backup(RemoteIndex.Find(IndexPath)!, new BackupOptions { MaxBytesPerSecond = 1 << 20 });
+                    result = repository.Backup(remote, new BackupOptions { MaxBytesPerSecond = 256 << 10 });
                 }
                 catch (HestiaException e)
                 {
@@ -129,7 +130,7 @@ public sealed class HotBackupTests(ITestOutputHelper output) : IDisposable
         }
 
         Assert.Equal(0L, repository.Archive(IndexPath).BytesSent);
-        Assert.Equal(index.LastLsn, index.GetStatistics().ArchivedLsn);
+        Assert.Equal<Lsn?>(index.LastLsn, index.GetStatistics().ArchivedLsn);
         // The next one in this process goes on where that one was, and takes its turn.
         index.Put([9], [9]);
         Assert.Equal(IndexVia.Session, repository.Archive(index).Via);
@@ -168,7 +169,9 @@ public sealed class HotBackupTests(ITestOutputHelper output) : IDisposable
     private HestiaIndex Fill(int entries)
     {
         var index = HestiaIndex.Create(IndexPath);
-        for (var i = 0; i < entries; i++) index.Put(BitConverter.GetBytes(i), Guid.NewGuid().ToByteArray());
+        using var batch = new WriteBatch();
+        for (var i = 0; i < entries; i++) batch.Put(BitConverter.GetBytes(i), Guid.NewGuid().ToByteArray());
+        index.Write(batch);
         return index;
     }
 
