@@ -271,7 +271,7 @@ public sealed class ControlEndpointTests : IDisposable
             var served = Task.Run(async () =>
             {
                 using var stream = (await listener.AcceptAsync(CancellationToken.None))!;
-                await stream.ReadAsync(new byte[4096]);
+                await stream.ReadAtLeastAsync(new byte[4096], ControlFormat.HeaderBytes);
                 await stream.WriteAsync(answer);
             });
             var e = Assert.Throws<HestiaException>(() => RemoteIndex.Find(IndexPath));
