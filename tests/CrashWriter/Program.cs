@@ -1,4 +1,7 @@
+using System.Globalization;
+using Hestia.Backup;
 using Hestia.Core;
+using Hestia.Core.Control;
 using Hestia.Core.Repair;
 
 namespace Hestia.CrashWriter;
@@ -22,7 +25,9 @@ namespace Hestia.CrashWriter;
 /// ! TEXT                     this process found something wrong itself
 /// </code>
 /// As <c>repair PATH</c> it repairs the index there instead: <c>m</c> when it begins, <c>d ACTIONS LOSSES</c> when it is done.
-/// As <c>job KIND name=value...</c> it does one job on a repository: see <see cref="RepositoryJob"/>.
+/// As <c>job KIND name=value...</c> it does one job on a repository: see <see cref="RepositoryJob"/>. As <c>ask PATH</c> it asks the owner of
+/// an index for its status: <c>d LSN</c>. As <c>backup PATH REPOSITORY BYTES</c> it backs up an index, so many bytes a second: <c>m</c> when it
+/// begins, <c>d ID LSN</c> when it is done. As <c>latency PATH</c> it measures its own writes: see <see cref="LatencyMeter"/>.
 /// </summary>
 internal static class Program
 {
@@ -34,6 +39,9 @@ internal static class Program
             reporter.Line($"p {Environment.ProcessId}");
             if (arguments is ["repair", var path]) return Repair(path, reporter);
             if (arguments is ["job", var job, .. var options]) return RepositoryJob.Run(job, new WriterArguments(options), reporter);
+            if (arguments is ["ask", var asked]) return Ask(asked, reporter);
+            if (arguments is ["backup", var index, var repository, var pace]) return BackUp(index, repository, pace, reporter);
+            if (arguments is ["latency", var measured]) return LatencyMeter.Run(measured, reporter);
             return new Session(new WriterArguments(arguments), reporter).Run();
         }
         catch (HestiaException e)
@@ -41,6 +49,23 @@ internal static class Program
             reporter.Line($"! {e.Code} {e.Message}");
             return 3;
         }
+    }
+
+    private static int Ask(string path, Reporter reporter)
+    {
+        var index = RemoteIndex.Find(path);
+        reporter.Line(index is null ? "d none" : $"d {index.GetStatus().Statistics.LastLsn}");
+        return 0;
+    }
+
+    private static int BackUp(string path, string location, string pace, Reporter reporter)
+    {
+        using var repository = BackupRepository.Open(location);
+        reporter.Line("m");
+        var options = new BackupOptions { MaxBytesPerSecond = long.Parse(pace, CultureInfo.InvariantCulture) };
+        var result = repository.Backup(path, options);
+        reporter.Line($"d {result.BackupId} {result.Lsn.Value}");
+        return 0;
     }
 
     private static int Repair(string path, Reporter reporter)

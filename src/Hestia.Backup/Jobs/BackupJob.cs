@@ -55,7 +55,7 @@ internal sealed class BackupJob(
                 result.BackupId, repository.Location, repository.Descriptor.Id, result.Lsn, repository.Clock.GetUtcNow()));
             return result;
         }
-        catch (HestiaException e) when (e.Code == HestiaErrorCode.SourceDamaged && pin.Lost is { } lost)
+        catch (HestiaException e) when (e.Code == HestiaErrorCode.SourceDamaged && pin.FindLoss() is { } lost)
         {
             throw new HestiaException(
                 HestiaErrorCode.PinExpired,

@@ -12,17 +12,19 @@ internal sealed class ControlServer : IDisposable
     private static readonly TimeSpan FailurePause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    private readonly HestiaIndex _index;
+    private readonly WeakReference<HestiaIndex> _index; // an index that is forgotten instead of closed is not kept by being served
     private readonly LocalListener _listener;
     private readonly ControlLeases _leases;
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _room = new(ControlTiming.MaxConnections);
     private readonly SemaphoreSlim _longRoom = new(ControlTiming.MaxLongOperations);
-    private readonly TaskCompletionSource _accepting = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly object _gate = new();
+    private int _serving;
+    private bool _disposed;
 
     private ControlServer(HestiaIndex index, LocalListener listener)
     {
-        _index = index;
+        _index = new WeakReference<HestiaIndex>(index);
         _listener = listener;
         _leases = new ControlLeases(index.Path, index.Context.Events);
     }
@@ -44,14 +46,21 @@ internal sealed class ControlServer : IDisposable
     /// <summary>Takes no more requests, cancels the running ones and waits a moment until they have ended.</summary>
     public void Dispose()
     {
-        if (_stop.IsCancellationRequested) return;
+        lock (_gate)
+        {
+            if (_disposed) return;
+            _disposed = true;
+        }
+
         _stop.Cancel();
         _listener.Dispose();
         _leases.Dispose();
-        if (!_accepting.Task.Wait(Patience)) return;
-        // Each that is being served holds one place.
-        for (var i = 0; i < ControlTiming.MaxConnections; i++)
-            if (!_room.Wait(Patience)) return;
+        lock (_gate)
+        {
+            // With nothing to wait for this takes no thread of the pool, all of which may be busy writing.
+            var until = Environment.TickCount64 + (long)Patience.TotalMilliseconds;
+            while (_serving > 0 && until - Environment.TickCount64 is > 0 and var rest) Monitor.Wait(_gate, (int)rest);
+        }
     }
 
     private async Task AcceptAsync()
@@ -85,10 +94,6 @@ internal sealed class ControlServer : IDisposable
         {
             // being closed
         }
-        finally
-        {
-            _accepting.SetResult();
-        }
     }
 
     private async Task ServeAsync(Stream stream)
@@ -96,7 +101,27 @@ internal sealed class ControlServer : IDisposable
         try
         {
             await using (stream.ConfigureAwait(false))
-                await new ControlConnection(_index, _leases, stream, _longRoom, _stop.Token).RunAsync().ConfigureAwait(false);
+            {
+                lock (_gate)
+                {
+                    if (_disposed) return;
+                    _serving++;
+                }
+
+                try
+                {
+                    if (_index.TryGetTarget(out var index))
+                        await new ControlConnection(index, _leases, stream, _longRoom, _stop.Token).RunAsync().ConfigureAwait(false);
+                }
+                finally
+                {
+                    lock (_gate)
+                    {
+                        _serving--;
+                        Monitor.PulseAll(_gate);
+                    }
+                }
+            }
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException or InvalidDataException)
         {

@@ -139,7 +139,7 @@ public sealed class RemoteIndex : IMaintainedIndex
                 bytes.AsMemory(answer.ManifestBytes),
                 id => System.IO.Path.Combine(Path, FileNames.Segments, id + FileNames.SegmentExtension),
                 lease.Dispose,
-                () => lease.Lost);
+                lease.AskLost);
         }
         catch (InvalidDataException e)
         {

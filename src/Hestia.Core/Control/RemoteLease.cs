@@ -29,8 +29,21 @@ internal sealed class RemoteLease : IDisposable
     /// <summary>Its name in further requests.</summary>
     public string Name => _name.Lease;
 
-    /// <summary>Why it is held no longer, or null.</summary>
-    public HestiaException? Lost => _lost;
+    /// <summary>Asks the owner why it is held no longer; null if it is.</summary>
+    public HestiaException? AskLost()
+    {
+        if (_lost is not null || _done.IsCancellationRequested) return _lost;
+        try
+        {
+            _index.Call(ControlOperations.Renew, _name, null, CancellationToken.None);
+        }
+        catch (HestiaException e)
+        {
+            return e;
+        }
+
+        return null;
+    }
 
     public void Dispose()
     {

@@ -48,14 +48,20 @@ internal sealed class WindowsEndpoint : LocalListener
 
     public override async Task<Stream?> AcceptAsync(CancellationToken cancellationToken)
     {
-        var pipe = _waiting!;
-        await pipe.WaitForConnectionAsync(cancellationToken).ConfigureAwait(false);
-        lock (_gate)
+        var pipe = Waiting();
+        try
         {
-            // The next one stands before this one is served: there is always one to connect to.
-            if (!_disposed) _waiting = Create(PipeOptions.None);
+            await pipe.WaitForConnectionAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (IOException)
+        {
+            // A client that was gone before it was there: this instance is of no more use.
+            Replace(pipe);
+            await pipe.DisposeAsync().ConfigureAwait(false);
+            return null;
         }
 
+        Replace(pipe);
         return pipe;
     }
 
@@ -66,6 +72,25 @@ internal sealed class WindowsEndpoint : LocalListener
             _disposed = true;
             _waiting?.Dispose();
             _waiting = null;
+        }
+    }
+
+    private NamedPipeServerStream Waiting()
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return _waiting ??= Create(PipeOptions.None);
+        }
+    }
+
+    /// <summary>The next instance stands before this one is served: there is always one to connect to.</summary>
+    private void Replace(NamedPipeServerStream used)
+    {
+        lock (_gate)
+        {
+            if (ReferenceEquals(_waiting, used)) _waiting = null;
+            if (!_disposed) _waiting ??= Create(PipeOptions.None);
         }
     }
 

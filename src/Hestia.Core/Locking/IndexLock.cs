@@ -27,7 +27,7 @@ internal static class IndexLock
                 held = files.TryLock(path, shared: false);
             }
 
-            if (held is null) throw InUse(files, indexPath);
+            if (held is null) throw IsHeld(files, indexPath) ? InUse(files, indexPath) : InUseByReaders(indexPath);
             try
             {
                 held.WriteBody((LockOwner.Current(files.Clock) with { Endpoint = endpoint }).Serialize());
@@ -103,6 +103,12 @@ internal static class IndexLock
             indexPath,
             "Close it there first, or work through that process.");
     }
+
+    private static HestiaException InUseByReaders(string indexPath) => new(
+        HestiaErrorCode.IndexInUse,
+        $"The index '{indexPath}' is open for reading, here or in another process; its .lock names only writers.",
+        indexPath,
+        "Close the read-only sessions first.");
 
     private static HestiaException Unsupported(string path, Exception cause) => new(
         HestiaErrorCode.LockUnsupported,

@@ -60,10 +60,10 @@ public sealed class IndexPin : IDisposable
     public ReadOnlyMemory<byte> SettingsBytes { get; }
 
     /// <summary>
-    /// Why the files may go although this was not disposed, or null: a pin on an index that another process has open ends with that process, or when
-    /// this one could not renew it in time.
+    /// Finds out why the files may go although this was not disposed; null if they may not. A pin on an index that another process has open ends with
+    /// that process, or when this one could not renew it in time.
     /// </summary>
-    public HestiaException? Lost => _lost?.Invoke();
+    public HestiaException? FindLoss() => _lost?.Invoke();
 
     /// <summary>Lets the files go.</summary>
     public void Dispose() => Interlocked.Exchange(ref _release, null)?.Invoke();
