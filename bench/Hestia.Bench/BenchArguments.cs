@@ -40,12 +40,14 @@ internal sealed record BenchArguments
         suite:
           --scale KIND         full, or quick for a few minutes and figures that mean little    default full
           --only LIST          only these of its runs
-          --rounds N           instead of what each run says
+          --workloads LIST, --engine LIST, --rounds N
+                               instead of what each run says; so a long run can be measured in pieces, each into a file of its own
           --folder PATH, --json FILE
 
         report:
-          --json LIST          result files; a run that several have is taken from the last
+          --json LIST          result files; the rounds of a run that several have are put together
           --powershell FILE    what bench/Measure-PowerShell.ps1 wrote
+          --notes FILE         Markdown that goes under the targets: what bounds those that are missed
           --output FILE        the page; charts go into a folder of its name beside it
         """;
 

@@ -7,13 +7,14 @@ internal static class ReportCommand
 {
     public static int Run(ReadOnlySpan<string> options)
     {
-        var (json, powershell, output) = ("", "", Path.Combine("docs", "benchmarks.md"));
+        var (json, powershell, notes, output) = ("", "", "", Path.Combine("docs", "benchmarks.md"));
         for (var i = 0; i + 1 < options.Length; i += 2)
         {
             switch (options[i])
             {
                 case "--json": json = options[i + 1]; break;
                 case "--powershell": powershell = options[i + 1]; break;
+                case "--notes": notes = options[i + 1]; break;
                 case "--output": output = options[i + 1]; break;
                 default: return Refuse($"'{options[i]}' is no option of report.");
             }
@@ -30,7 +31,7 @@ internal static class ReportCommand
         var charts = Path.ChangeExtension(output, null);
         Directory.CreateDirectory(charts);
         foreach (var old in Directory.EnumerateFiles(charts, "*.svg")) File.Delete(old);
-        File.WriteAllText(output, BenchmarkPage.Make(documents, cmdlets, charts));
+        File.WriteAllText(output, BenchmarkPage.Make(documents, cmdlets, notes.Length == 0 ? "" : File.ReadAllText(notes), charts));
         Console.WriteLine($"written: {output}");
         return 0;
     }

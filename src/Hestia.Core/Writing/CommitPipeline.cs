@@ -35,6 +35,7 @@ internal sealed class CommitPipeline : IDisposable
     private readonly WorkScheduler _scheduler;
     private readonly Func<bool> _companyIsHere;
     private bool _leading;
+    private int _queued; // length of the queue, for a look without the lock
     private int _company;
     private TimeSpan _syncTime;
     private ulong _last;
@@ -75,8 +76,15 @@ internal sealed class CommitPipeline : IDisposable
         lock (_gate)
         {
             leads = !_leading;
-            if (leads) _leading = true;
-            else _queue.Enqueue(request);
+            if (leads)
+            {
+                _leading = true;
+            }
+            else
+            {
+                _queue.Enqueue(request);
+                Volatile.Write(ref _queued, _queue.Count);
+            }
         }
 
         if (leads || request.WaitForTurn(_scheduler, brief: _durability is Durability.Async or Durability.Off)) Lead(request);
@@ -120,6 +128,7 @@ internal sealed class CommitPipeline : IDisposable
         {
             _company = group.Count + _queue.Count;
             if (!_queue.TryDequeue(out next)) _leading = false;
+            Volatile.Write(ref _queued, _queue.Count);
         }
 
         next?.Lead(_scheduler);
@@ -154,6 +163,8 @@ internal sealed class CommitPipeline : IDisposable
 
     private void TakeFollowers(List<WriteRequest> group)
     {
+        // A lone writer needs no lock to see that it is alone; who comes this very moment is in the next group.
+        if (Volatile.Read(ref _queued) == 0) return;
         long bytes = group[0].Batch!.EncodedBytes;
         lock (_gate)
         {
@@ -162,6 +173,8 @@ internal sealed class CommitPipeline : IDisposable
                 bytes += batch.EncodedBytes;
                 group.Add(_queue.Dequeue());
             }
+
+            Volatile.Write(ref _queued, _queue.Count);
         }
     }
 
