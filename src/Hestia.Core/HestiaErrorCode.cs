@@ -181,4 +181,16 @@ public enum HestiaErrorCode
 
     /// <summary>The removal would leave an index without any backup that can be restored.</summary>
     LastRestorableBackup,
+
+    /// <summary>A version, type or filter of another format's files is not understood.</summary>
+    FormatUnsupported,
+
+    /// <summary>The path holds an index or database of another format, which the command cannot serve.</summary>
+    ForeignFormat,
+
+    /// <summary>The process that has the index open ended, or broke the connection, before it had answered.</summary>
+    OwnerLost,
+
+    /// <summary>The process that has the index open does not understand the request, or gives an answer that is not understood.</summary>
+    ControlUnsupported,
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Hestia.Core.Archiving;
 using Hestia.Core.Caching;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Locking;
 using Hestia.Core.Manifest;
@@ -36,7 +37,8 @@ internal static class IndexOpener
         var files = options.FileSystem;
         // Before the lock, so that a folder that is no index gets no .lock; once more after it, because it may just have been replaced.
         IndexSettingsFile.Read(files, path);
-        var held = options.ReadOnly ? IndexLock.TakeShared(files, path) : IndexLock.Take(files, path);
+        var endpoint = options.ControlEndpoint && files.HasEndpoints ? LockOwner.EndpointOpening : LockOwner.EndpointOff;
+        var held = options.ReadOnly ? IndexLock.TakeShared(files, path) : IndexLock.Take(files, path, endpoint);
         try
         {
             var settings = IndexSettingsFile.Read(files, path, out var settingsBytes);
@@ -64,6 +66,7 @@ internal static class IndexOpener
     private static IndexContext CreateContext(string path, IndexOptions options, IndexSettingsFile settings, byte[] settingsBytes)
     {
         var cache = new BlockCache(options.CacheBytes);
+        var counters = new IndexCounters();
         var openFiles = new OpenFileLimit(options.MaxOpenFiles);
         return new IndexContext
         {
@@ -72,7 +75,8 @@ internal static class IndexOpener
             Options = options,
             SettingsFile = settings,
             SettingsBytes = settingsBytes,
-            Health = new IndexHealth(path),
+            Counters = counters,
+            Health = new IndexHealth(path, counters),
             Cache = cache,
             OpenFiles = openFiles,
             Segments = new SegmentTable(options.FileSystem, path, cache, openFiles),

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using Hestia.Backup;
+using Hestia.Core;
 
 namespace HestiaPS.Commands;
 
@@ -68,8 +69,8 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
     {
         if (!Wal && (NewTimeline || MyInvocation.BoundParameters.ContainsKey(nameof(ArchiveQueueMax))))
         {
-            ThrowTerminatingError(Failures.ToErrorRecord(new Hestia.Core.HestiaException(
-                Hestia.Core.HestiaErrorCode.InvalidOption, "-ArchiveQueueMax and -NewTimeline belong to -Wal.", action: "Add -Wal.")));
+            ThrowTerminatingError(Failures.ToErrorRecord(new HestiaException(
+                HestiaErrorCode.InvalidOption, "-ArchiveQueueMax and -NewTimeline belong to -Wal.", action: "Add -Wal.")));
         }
 
         // A repository that cannot be opened fails every index: nothing can go on.
@@ -123,9 +124,9 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
         if (!WillExplain(ConfirmImpact.Medium)) return $"Back up into {_repository.Location}";
         var (plan, unflushed) = Run($"Looking at {target.Name}", (_, token) => WithIndex(
             target,
-            readOnly: true,
-            index => (_repository.PlanBackup(index, token), index.LastLsn > index.Checkpoint ? Display.Unflushed(index) : null),
-            token));
+            (index, _) => (_repository.PlanBackup(index, token), Display.Unflushed(index.GetStatus(token).Statistics)),
+            token,
+            new IndexOptions { ReadOnly = true }));
         return $"Back up {Display.Segments(plan.Segments)} ({Display.Size(plan.Bytes)}) into {_repository.Location}, sending "
             + $"{Display.Segments(plan.SegmentsToSend)} ({Display.Size(plan.BytesToSend)})"
             + (unflushed is null ? ""
