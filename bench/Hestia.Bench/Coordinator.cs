@@ -12,7 +12,7 @@ internal static class Coordinator
     /// <summary>One call: a table on the console and, if asked for, a file.</summary>
     public static int Run(BenchArguments arguments, IReadOnlyList<string> options)
     {
-        var run = Measure(arguments.Name, arguments.Name, arguments, options);
+        var run = Measure(arguments.Name, Suite.TitleOf(arguments.Name), arguments, options);
         if (arguments.JsonFile is { } file)
         {
             ResultFile.Write(file, new ResultDocument(DateTimeOffset.UtcNow, MachineDescription.OfThis(arguments.Folder), [run]));

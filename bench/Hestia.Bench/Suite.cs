@@ -95,6 +95,9 @@ internal static class Suite
     /// <summary>Where a run belongs on the page; what is none of the suite's comes last.</summary>
     public static int OrderOf(string name) => Array.FindIndex(Plans, p => p.Name == name) is >= 0 and var at ? at : Plans.Length;
 
+    /// <summary>What a run is about, for people; its name if it is none of the suite's.</summary>
+    public static string TitleOf(string name) => Array.Find(Plans, p => p.Name == name)?.Title ?? name;
+
     private static int Refuse(string reason)
     {
         Console.Error.WriteLine(reason);

@@ -33,7 +33,7 @@ internal static class BenchmarkPage
         | Durability | Hestia | RocksDB | LevelDB | SQLite |
         |---|---|---|---|---|
         | Off | no log | `disableWAL` | log, no sync (it has no other) | `synchronous=OFF` |
-        | Async | a write() per put, synced every second | a write() per put, no sync | a write() per put, no sync | `synchronous=NORMAL` |
+        | Async | a write() per put, synced every second | a write() per put, synced every second (`flush_wal` from a thread) | a write() per put, no sync | `synchronous=NORMAL` |
         | Sync | synced before each put returns | `sync=true` | `sync=true` | `synchronous=FULL` |
         | GroupSync | as Sync, with a group delay of 0 | `sync=true` | `sync=true` | `synchronous=FULL` |
 

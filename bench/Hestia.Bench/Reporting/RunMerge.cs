@@ -15,7 +15,7 @@ internal static class RunMerge
 
     private static BenchRun Merge(List<BenchRun> parts)
     {
-        if (parts.Count == 1) return parts[0];
+        if (parts.Count == 1) return parts[0] with { Title = Suite.TitleOf(parts[0].Name) };
         var rows = new List<BenchResult>();
         var first = 0;
         foreach (var part in parts)
@@ -34,6 +34,6 @@ internal static class RunMerge
             Rounds = first,
         };
         var command = string.Join("`, `run ", parts.Select(p => p.Command).Distinct());
-        return new BenchRun(parts[0].Name, parts[0].Title, command, arguments, Summary.Of(rows), rows);
+        return new BenchRun(parts[0].Name, Suite.TitleOf(parts[0].Name), command, arguments, Summary.Of(rows), rows);
     }
 }

@@ -100,4 +100,6 @@ public sealed class ViewSlotsTests : IndexTestBase
         Assert.Equal(2, released);
         Assert.Null(slot.Take());
     }
+
+    private static Task OnThread(Action work) => Task.Factory.StartNew(work, TaskCreationOptions.LongRunning);
 }
