@@ -30,7 +30,7 @@ internal static class RunSection
     public static void Append(StringBuilder page, BenchRun run, string chartFolder)
     {
         page.Append(CultureInfo.InvariantCulture, $"## {Title(run)}\n\n`run {run.Command}`\n\n");
-        page.Append(CultureInfo.InvariantCulture, $"Cache {run.Arguments.CacheBytes / MiB:N0} MiB, {RoundsOf(run)} rounds.");
+        page.Append(CultureInfo.InvariantCulture, $"Cache {run.Arguments.CacheBytes / MiB:N0} MiB, {RoundsOf(run)}.");
         if (run.Arguments.Seconds > 0)
             page.Append(CultureInfo.InvariantCulture, $" A row ends after {run.Arguments.Seconds:N0} s even if not done.");
         page.Append("\n\n");
@@ -51,9 +51,9 @@ internal static class RunSection
 
     private static string RoundsOf(BenchRun run)
     {
-        if (run.Summary.Count == 0) return "0";
+        if (run.Summary.Count == 0) return "no rounds";
         var (fewest, most) = (run.Summary.Min(s => s.Rounds), run.Summary.Max(s => s.Rounds));
-        return fewest == most ? most.ToString(CultureInfo.InvariantCulture) : string.Create(CultureInfo.InvariantCulture, $"{fewest} to {most}");
+        return string.Create(CultureInfo.InvariantCulture, $"{(fewest == most ? "" : $"{fewest} to ")}{most} {(most == 1 ? "round" : "rounds")}");
     }
 
     private static string Title(BenchRun run) =>
