@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hestia.Bench.Repositories;
 
 namespace Hestia.Bench.Reporting;
 
@@ -7,7 +8,7 @@ internal static class ReportCommand
 {
     public static int Run(ReadOnlySpan<string> options)
     {
-        var (json, powershell, notes, output) = ("", "", "", Path.Combine("docs", "benchmarks.md"));
+        var (json, powershell, repository, notes, output) = ("", "", "", "", Path.Combine("docs", "benchmarks.md"));
         for (var i = 0; i + 1 < options.Length; i += 2)
         {
             switch (options[i])
@@ -15,13 +16,15 @@ internal static class ReportCommand
                 case "--json": json = options[i + 1]; break;
                 case "--powershell": powershell = options[i + 1]; break;
                 case "--notes": notes = options[i + 1]; break;
+                case "--repository": repository = options[i + 1]; break;
                 case "--output": output = options[i + 1]; break;
                 default: return Refuse($"'{options[i]}' is no option of report.");
             }
         }
 
         if (options.Length % 2 == 1) return Refuse($"{options[^1]} needs a value.");
-        if (json.Length == 0) return Refuse("report needs --json, the result files.");
+        if (json.Length == 0 && repository.Length > 0) return RepositorySection.Replace(Path.GetFullPath(output), RepositoryResults.Read(repository));
+        if (json.Length == 0) return Refuse("report needs --json, the result files, or --repository for that section alone.");
         var documents = json.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(ResultFile.Read).OrderBy(d => d.Time).ToList();
         var cmdlets = powershell.Length == 0
             ? null
@@ -31,7 +34,9 @@ internal static class ReportCommand
         var charts = Path.ChangeExtension(output, null);
         Directory.CreateDirectory(charts);
         foreach (var old in Directory.EnumerateFiles(charts, "*.svg")) File.Delete(old);
-        File.WriteAllText(output, BenchmarkPage.Make(documents, cmdlets, notes.Length == 0 ? "" : File.ReadAllText(notes), charts));
+        var page = BenchmarkPage.Make(documents, cmdlets, notes.Length == 0 ? "" : File.ReadAllText(notes), charts);
+        if (repository.Length > 0) page += RepositorySection.Make(RepositoryResults.Read(repository));
+        File.WriteAllText(output, page);
         Console.WriteLine($"written: {output}");
         return 0;
     }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Hestia.Backup.Archive;
@@ -28,6 +29,7 @@ internal sealed class RestoreJob(
     private readonly FileSystem _files = repository.Files;
     private readonly HashSet<string> _linked = new(StringComparer.Ordinal);
     private readonly List<Finding> _findings = [];
+    private readonly ConcurrentDictionary<SegmentId, SegmentVerification> _verified = new();
     private readonly ArchiveCatalog _archive = new(repository);
     private long _bytesFetched;
     private long _recordsReplayed;
@@ -146,8 +148,16 @@ internal sealed class RestoreJob(
             _parallelism,
             (segment, token) =>
             {
-                if (local.Contains(segment.Id) && TryReuse(segment, target, meter, token)) Interlocked.Increment(ref _reused);
-                else Fetch(segment, target, meter, token);
+                if (local.Contains(segment.Id) && TryReuse(segment, target, meter, token))
+                {
+                    Interlocked.Increment(ref _reused);
+                    Examine(segment, target, token);
+                }
+                else
+                {
+                    Fetch(segment, target, meter, token);
+                }
+
                 meter.AddItem();
             },
             cancellationToken);
@@ -168,7 +178,7 @@ internal sealed class RestoreJob(
         _files.WriteAtomically(Path.Combine(target.StagingPath, FileNames.Settings), manifest.Summary.SettingsBytes);
         meter.Finish();
 
-        var report = IndexChecker.Check(_files, target.StagingPath, new CheckOptions(), progress, cancellationToken);
+        var report = IndexChecker.Check(_files, target.StagingPath, new CheckOptions { Verified = _verified }, progress, cancellationToken);
         if (!report.Healthy)
         {
             // What the device would not give back says nothing about the backup.
@@ -307,6 +317,7 @@ internal sealed class RestoreJob(
                 throw Damaged(name, wrong);
             }
 
+            Examine(segment, target, token); // while the device still writes
             file.Sync();
         }
         catch (InvalidDataException e)
@@ -322,6 +333,11 @@ internal sealed class RestoreJob(
         Interlocked.Add(ref _bytesFetched, segment.Size);
         Interlocked.Increment(ref _fetched);
     }
+
+    /// <summary>The engine's own check of a segment, by as many threads as fetch, while its bytes are at hand.</summary>
+    private void Examine(ManifestSegment segment, RestoreTarget target, CancellationToken token) => _verified[segment.Id] = SegmentVerifier.Verify(
+        _files, SegmentPath(target.StagingPath, segment.Id), SegmentsCheck.RelativePath(segment.Id), segment.Id, segment.Size, deep: false,
+        progress: null, token);
 
     private delegate int ReadAt(long offset, Span<byte> buffer);
 
@@ -343,6 +359,7 @@ internal sealed class RestoreJob(
                 if (offset + count > segment.Size) return $"is longer than {segment.Size:N0} bytes";
                 hash.AppendData(buffer, 0, count);
                 destination?.Write(offset, buffer.AsSpan(0, count));
+                destination?.StartWriting(offset, count);
                 progress(count);
             }
 

@@ -420,7 +420,8 @@ internal sealed class RestoreTarget : IDisposable
             foreach (var entry in rest)
             {
                 if (!entry.IsDirectory
-                    && (entry.Name is FileNames.Lock or FileNames.Archive || entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal)))
+                    && (entry.Name is FileNames.Lock or FileNames.Archive or FileNames.LastBackup || entry is { Name: FileNames.ControlSocket, Length: 0 }
+                        || entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal)))
                     _files.DeleteFile(System.IO.Path.Combine(folder, entry.Name));
             }
 

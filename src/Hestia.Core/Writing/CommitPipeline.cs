@@ -36,7 +36,6 @@ internal sealed class CommitPipeline : IDisposable
     private readonly WorkScheduler _scheduler;
     private readonly Func<bool> _companyIsHere;
     private bool _leading;
-    private int _queued; // length of the queue, for a look without the lock
     private int _company;
     private TimeSpan _syncTime;
     private ulong _last;
@@ -77,15 +76,8 @@ internal sealed class CommitPipeline : IDisposable
         lock (_gate)
         {
             leads = !_leading;
-            if (leads)
-            {
-                _leading = true;
-            }
-            else
-            {
-                _queue.Enqueue(request);
-                Volatile.Write(ref _queued, _queue.Count);
-            }
+            if (leads) _leading = true;
+            else _queue.Enqueue(request);
         }
 
         if (leads || request.WaitForTurn(_scheduler, brief: _durability is Durability.Async or Durability.Off)) Lead(request);
@@ -129,7 +121,6 @@ internal sealed class CommitPipeline : IDisposable
         {
             _company = group.Count + _queue.Count;
             if (!_queue.TryDequeue(out next)) _leading = false;
-            Volatile.Write(ref _queued, _queue.Count);
         }
 
         next?.Lead(_scheduler);
@@ -164,8 +155,6 @@ internal sealed class CommitPipeline : IDisposable
 
     private void TakeFollowers(List<WriteRequest> group)
     {
-        // A lone writer needs no lock to see that it is alone; who comes this very moment is in the next group.
-        if (Volatile.Read(ref _queued) == 0) return;
         long bytes = group[0].Batch!.EncodedBytes;
         lock (_gate)
         {
@@ -174,8 +163,6 @@ internal sealed class CommitPipeline : IDisposable
                 bytes += batch.EncodedBytes;
                 group.Add(_queue.Dequeue());
             }
-
-            Volatile.Write(ref _queued, _queue.Count);
         }
     }
 

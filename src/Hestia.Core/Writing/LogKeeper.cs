@@ -33,7 +33,6 @@ internal sealed class LogKeeper : IDisposable
     private long _syncs;
     private long _bytesWritten;
     private long _unsyncedSince;
-    private int _syncAsked;
     private volatile bool _disposed;
 
     public LogKeeper(IndexContext context, RetiredFiles retired, LiveSet live, Guid timeline, WalPredecessor predecessor, Lsn durable)
@@ -69,7 +68,7 @@ internal sealed class LogKeeper : IDisposable
         try
         {
             writer.Append(records.Records);
-            Interlocked.Add(ref _bytesWritten, records.Length); // also the fence in front of the look at _syncAsked below
+            Interlocked.Add(ref _bytesWritten, records.Length);
         }
         catch (Exception)
         {
@@ -78,8 +77,7 @@ internal sealed class LogKeeper : IDisposable
         }
 
         if (_syncing is null) return;
-        // Asked for already: then a round begins after this append and covers it.
-        if (Volatile.Read(ref _syncAsked) == 0 && Interlocked.Exchange(ref _syncAsked, 1) == 0) _syncing.Signal();
+        _syncing.Signal();
         if (writer.AppendOffset - Volatile.Read(ref _unsyncedSince) > AsyncSyncBytes) _syncNow.Set();
     }
 
@@ -213,7 +211,6 @@ internal sealed class LogKeeper : IDisposable
     /// <summary>One round of the background sync: wait for its time, then sync what was appended until then.</summary>
     private bool SyncInBackground()
     {
-        Interlocked.Exchange(ref _syncAsked, 0); // who appends from here on asks for another round
         _context.Options.Scheduler.Delay(AsyncSyncPeriod, _syncNow);
         _syncNow.Reset();
         if (_disposed || _context.Health.Cause is not null) return false;
