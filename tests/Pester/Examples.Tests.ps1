@@ -27,6 +27,7 @@ BeforeAll {
             'Set-HestiaEntry -Index $index -BatchSize 50; ' +
             '[System.Diagnostics.Process]::GetCurrentProcess().Kill()'
         & $PowerShellExe -NoProfile -NonInteractive -Command $script *> $null
+        Remove-Item -LiteralPath (Join-Path $Path '.control') -Force -ErrorAction Ignore # Copy-Item cannot copy a socket
     }
 
     # Flips one byte of a file.

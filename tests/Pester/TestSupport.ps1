@@ -45,10 +45,10 @@ function Close-TestSession {
 }
 
 function Get-FolderState {
-    # Every file below a folder with its length and hash, as one text. The lock file is left out: whoever asks for the lock touches it.
+    # Every file below a folder with its length and hash, as one text. The lock file is left out: whoever asks for the lock touches it; the socket has no bytes.
     param([string] $Path)
     if (-not (Test-Path -LiteralPath $Path)) { return '(nothing there)' }
-    $files = Get-ChildItem -LiteralPath $Path -Recurse -File -Force | Where-Object Name -NE '.lock' | Sort-Object FullName
+    $files = Get-ChildItem -LiteralPath $Path -Recurse -File -Force | Where-Object Name -NotIn '.lock', '.control' | Sort-Object FullName
     ($files | ForEach-Object { '{0} {1} {2}' -f $_.FullName, $_.Length, (Get-FileHash -LiteralPath $_.FullName).Hash }) -join "`n"
 }
 
