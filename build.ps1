@@ -305,7 +305,7 @@ function Invoke-Bench([string[]] $Arguments, [switch] $Quick) {
         @('-NoProfile', '-NonInteractive', '-File', $script, '-Destination', $rates) + $size)
     $page = $Quick ? (Join-Path $folder 'quick.md') : (Join-Path $root 'docs/benchmarks.md')
     $report = Invoke-Program -FilePath 'dotnet' -ArgumentList 'exec', $program, 'report', '--json', $results, '--powershell', $rates,
-        '--repository', $backups, '--output', $page
+        '--repository', $backups, '--notes', (Join-Path $root 'bench/notes.md'), '--output', $page
     [Math]::Max([Math]::Max($suite, $cmdlets), $report)
 }
 

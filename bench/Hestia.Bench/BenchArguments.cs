@@ -28,6 +28,7 @@ internal sealed record BenchArguments
           --value-bytes N      bytes of a value                                    default 23
           --values KIND        constant, half (half of it random) or random        default constant
           --profile NAME       small (hex, 23), value100 or value4k (binary keys; 100 or 4096 bytes, half of them random)
+          --reads N            gets of a row that reads                            default as many as entries
           --miss PERCENT       gets of readrandom that find nothing                default 20
           --crash-records N    records in the log of opencrash                     default 1000000
           --settle yes|no      wait for compaction to end before reads, measure the disk after that too    default yes
@@ -40,12 +41,14 @@ internal sealed record BenchArguments
         suite:
           --scale KIND         full, or quick for a few minutes and figures that mean little    default full
           --only LIST          only these of its runs
-          --rounds N           instead of what each run says
+          --workloads LIST, --engine LIST, --rounds N
+                               instead of what each run says; so a long run can be measured in pieces, each into a file of its own
           --folder PATH, --json FILE
 
         report:
-          --json LIST          result files; a run that several have is taken from the last
+          --json LIST          result files; the rounds of a run that several have are put together
           --powershell FILE    what bench/Measure-PowerShell.ps1 wrote
+          --notes FILE         Markdown that goes under the targets: what bounds those that are missed
           --output FILE        the page; charts go into a folder of its name beside it
         """;
 
@@ -72,6 +75,8 @@ internal sealed record BenchArguments
     public int ValueBytes { get; private set; } = 23;
 
     public ValueKind Values { get; private set; } = ValueKind.Constant;
+
+    public long? Reads { get; private set; }
 
     public int MissPercent { get; private set; } = 20;
 
@@ -139,6 +144,7 @@ internal sealed record BenchArguments
             case "--name": Name = value; break;
             case "--value-bytes": ValueBytes = (int)Number(value, 0, Limits.MaxValueBytes); break;
             case "--values": Values = Enum.Parse<ValueKind>(value, ignoreCase: true); break;
+            case "--reads": Reads = Number(value, 1, 10_000_000_000); break;
             case "--miss": MissPercent = (int)Number(value, 0, 100); break;
             case "--seconds": Seconds = double.Parse(value, CultureInfo.InvariantCulture); break;
             case "--rounds": Rounds = (int)Number(value, 1, 1000); break;

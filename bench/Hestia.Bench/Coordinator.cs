@@ -12,7 +12,7 @@ internal static class Coordinator
     /// <summary>One call: a table on the console and, if asked for, a file.</summary>
     public static int Run(BenchArguments arguments, IReadOnlyList<string> options)
     {
-        var run = Measure(arguments.Name, arguments.Name, arguments, options);
+        var run = Measure(arguments.Name, Suite.TitleOf(arguments.Name), arguments, options);
         if (arguments.JsonFile is { } file)
         {
             ResultFile.Write(file, new ResultDocument(DateTimeOffset.UtcNow, MachineDescription.OfThis(arguments.Folder), [run]));
@@ -41,7 +41,16 @@ internal static class Coordinator
 
         var summary = Summary.Of(rows);
         ConsoleTable.WriteSummary(summary);
-        return new BenchRun(name, title, string.Join(' ', options), Describe(arguments), summary, rows);
+        return new BenchRun(name, title, Shown(options), Describe(arguments), summary, rows);
+    }
+
+    /// <summary>The options that decide what is measured; not where its results go.</summary>
+    private static string Shown(IReadOnlyList<string> options)
+    {
+        var shown = new List<string>();
+        for (var i = 0; i + 1 < options.Count; i += 2)
+            if (options[i] is not ("--json" or "--folder")) shown.AddRange([options[i], options[i + 1]]);
+        return string.Join(' ', shown);
     }
 
     private static RunArguments Describe(BenchArguments arguments) => new(

@@ -27,7 +27,7 @@ internal static class Suite
         new("writers", "Several writers", Both, 2_000_000, 5,
             "--durability Async,Off --writers 1,4,16 --seconds 0 --workloads fillrandom,fillseq"),
         new("synced1", "One synced writer", Everyone, 2_000_000, 5,
-            "--durability Sync --writers 1 --seconds 10 --settle no --workloads syncpair,fillrandom,fillseq"),
+            "--durability Sync,GroupSync --writers 1 --seconds 8 --settle no --workloads syncpair,fillrandom,fillseq"),
         new("synced", "4 and 16 synced writers", Everyone, 2_000_000, 5,
             "--durability Sync,GroupSync --writers 4,16 --seconds 8 --settle no --workloads fillrandom,fillseq"),
         new("mixed", "Puts and gets in turns", Both, 10_000_000, 5, "--durability Async --seconds 0 --workloads mixed"),
@@ -47,13 +47,15 @@ internal static class Suite
 
     public static int Run(ReadOnlySpan<string> options)
     {
-        var (scale, only, rounds, folder, json) = ("full", "", "", Path.GetTempPath(), "");
+        var (scale, only, workloads, engines, rounds, folder, json) = ("full", "", "", "", "", Path.GetTempPath(), "");
         for (var i = 0; i + 1 < options.Length; i += 2)
         {
             switch (options[i])
             {
                 case "--scale": scale = options[i + 1]; break;
                 case "--only": only = options[i + 1]; break;
+                case "--workloads": workloads = options[i + 1]; break;
+                case "--engine": engines = options[i + 1]; break;
                 case "--rounds": rounds = options[i + 1]; break;
                 case "--folder": folder = options[i + 1]; break;
                 case "--json": json = options[i + 1]; break;
@@ -75,6 +77,9 @@ internal static class Suite
         {
             if (names.Length > 0 && !names.Contains(plan.Name)) continue;
             var arguments = plan.Arguments(scale == "quick", rounds, folder);
+            // The last one counts.
+            if (workloads.Length > 0) arguments = [.. arguments, "--workloads", workloads];
+            if (engines.Length > 0) arguments = [.. arguments, "--engine", engines];
             var parsed = BenchArguments.Parse(arguments, out var problem);
             if (parsed is null) return Refuse(problem!);
             Console.WriteLine($"\n== {plan.Title}: {string.Join(' ', arguments)}");
@@ -86,6 +91,12 @@ internal static class Suite
         Console.WriteLine($"\nwritten: {Path.GetFullPath(json)}");
         return runs.Exists(r => r.Results.Any(row => row.Failure is not null)) ? 1 : 0;
     }
+
+    /// <summary>Where a run belongs on the page; what is none of the suite's comes last.</summary>
+    public static int OrderOf(string name) => Array.FindIndex(Plans, p => p.Name == name) is >= 0 and var at ? at : Plans.Length;
+
+    /// <summary>What a run is about, for people; its name if it is none of the suite's.</summary>
+    public static string TitleOf(string name) => Array.Find(Plans, p => p.Name == name)?.Title ?? name;
 
     private static int Refuse(string reason)
     {

@@ -110,6 +110,9 @@ public sealed partial class HestiaIndex : IMaintainedIndex, IDisposable
 
     internal IndexContext Context => _context;
 
+    /// <summary>Views that something still holds; 0 once the index is closed and its readers are done.</summary>
+    internal int OpenViews => _live.OpenViews;
+
     /// <summary>Creates an empty index in a folder that is empty or not there (its parent is), and opens it.</summary>
     /// <exception cref="HestiaException">IndexExists, TargetNotEmpty, PathNotFound, InvalidOption, LockUnsupported, AccessDenied, DiskFull, IoError.</exception>
     public static HestiaIndex Create(string path, IndexSettings? settings = null, IndexOptions? options = null, CancellationToken cancellationToken = default)
@@ -185,15 +188,8 @@ public sealed partial class HestiaIndex : IMaintainedIndex, IDisposable
     {
         _context.Health.RequireReadable();
         _context.Counters.Reads.Increment();
-        var view = _live.Acquire();
-        try
-        {
-            return PointRead.Get(view, key, ReadLimit().Value, out lsn);
-        }
-        finally
-        {
-            view.Release();
-        }
+        using var lease = _live.Lease();
+        return PointRead.Get(lease.View, key, ReadLimit().Value, out lsn);
     }
 
     /// <summary>
@@ -205,15 +201,8 @@ public sealed partial class HestiaIndex : IMaintainedIndex, IDisposable
     {
         _context.Health.RequireReadable();
         _context.Counters.Reads.Increment();
-        var view = _live.Acquire();
-        try
-        {
-            return PointRead.TryGet(view, key, ReadLimit().Value, destination, out valueLength, out lsn);
-        }
-        finally
-        {
-            view.Release();
-        }
+        using var lease = _live.Lease();
+        return PointRead.TryGet(lease.View, key, ReadLimit().Value, destination, out valueLength, out lsn);
     }
 
     /// <summary>A stable view of now. Dispose it.</summary>

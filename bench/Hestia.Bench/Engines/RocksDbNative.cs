@@ -122,6 +122,9 @@ internal static unsafe class RocksDbNative
     public static extern void rocksdb_flush(nint database, nint options, byte** error);
 
     [DllImport(Library)]
+    public static extern void rocksdb_flush_wal(nint database, byte sync, byte** error);
+
+    [DllImport(Library)]
     public static extern nint rocksdb_create_iterator(nint database, nint options);
 
     [DllImport(Library)]

@@ -8,13 +8,14 @@ internal static class ReportCommand
 {
     public static int Run(ReadOnlySpan<string> options)
     {
-        var (json, powershell, repository, output) = ("", "", "", Path.Combine("docs", "benchmarks.md"));
+        var (json, powershell, repository, notes, output) = ("", "", "", "", Path.Combine("docs", "benchmarks.md"));
         for (var i = 0; i + 1 < options.Length; i += 2)
         {
             switch (options[i])
             {
                 case "--json": json = options[i + 1]; break;
                 case "--powershell": powershell = options[i + 1]; break;
+                case "--notes": notes = options[i + 1]; break;
                 case "--repository": repository = options[i + 1]; break;
                 case "--output": output = options[i + 1]; break;
                 default: return Refuse($"'{options[i]}' is no option of report.");
@@ -33,7 +34,7 @@ internal static class ReportCommand
         var charts = Path.ChangeExtension(output, null);
         Directory.CreateDirectory(charts);
         foreach (var old in Directory.EnumerateFiles(charts, "*.svg")) File.Delete(old);
-        var page = BenchmarkPage.Make(documents, cmdlets, charts);
+        var page = BenchmarkPage.Make(documents, cmdlets, notes.Length == 0 ? "" : File.ReadAllText(notes), charts);
         if (repository.Length > 0) page += RepositorySection.Make(RepositoryResults.Read(repository));
         File.WriteAllText(output, page);
         Console.WriteLine($"written: {output}");

@@ -30,9 +30,7 @@ internal static class RunSection
     public static void Append(StringBuilder page, BenchRun run, string chartFolder)
     {
         page.Append(CultureInfo.InvariantCulture, $"## {Title(run)}\n\n`run {run.Command}`\n\n");
-        var rounds = run.Summary.Count == 0 ? 0 : run.Summary.Max(s => s.Rounds);
-        page.Append(CultureInfo.InvariantCulture,
-            $"Cache {run.Arguments.CacheBytes / MiB:N0} MiB, {rounds} rounds.");
+        page.Append(CultureInfo.InvariantCulture, $"Cache {run.Arguments.CacheBytes / MiB:N0} MiB, {RoundsOf(run)}.");
         if (run.Arguments.Seconds > 0)
             page.Append(CultureInfo.InvariantCulture, $" A row ends after {run.Arguments.Seconds:N0} s even if not done.");
         page.Append("\n\n");
@@ -50,6 +48,13 @@ internal static class RunSection
     public static double Figure(BenchSummary row) => row.Facts.TryGetValue("backupAmplification", out var amplification)
         ? amplification
         : row.MedianPerSecond;
+
+    private static string RoundsOf(BenchRun run)
+    {
+        if (run.Summary.Count == 0) return "no rounds";
+        var (fewest, most) = (run.Summary.Min(s => s.Rounds), run.Summary.Max(s => s.Rounds));
+        return string.Create(CultureInfo.InvariantCulture, $"{(fewest == most ? "" : $"{fewest} to ")}{most} {(most == 1 ? "round" : "rounds")}");
+    }
 
     private static string Title(BenchRun run) =>
         string.Create(CultureInfo.InvariantCulture, $"{run.Title}, {run.Arguments.Entries:N0} entries");
@@ -147,15 +152,15 @@ internal static class RunSection
     private static void AppendDetails(StringBuilder page, BenchRun run)
     {
         var columns = FactColumns.Where(c => run.Summary.Any(r => r.Facts.ContainsKey(c.Fact))).ToList();
-        page.Append("| | engine | p50 us | p99 us | p99.9 us | max us | peak MiB | disk MiB |");
+        page.Append("| | engine | rounds | p50 us | p99 us | p99.9 us | max us | peak MiB | disk MiB |");
         foreach (var column in columns) page.Append(CultureInfo.InvariantCulture, $" {column.Title} |");
-        page.Append("\n|---|---|").Append(string.Concat(Enumerable.Repeat("---:|", 6 + columns.Count))).Append('\n');
+        page.Append("\n|---|---|").Append(string.Concat(Enumerable.Repeat("---:|", 7 + columns.Count))).Append('\n');
         foreach (var key in run.Summary.Select(r => r.Key).Distinct())
         {
             foreach (var row in run.Summary.Where(r => r.Key == key))
             {
                 page.Append(CultureInfo.InvariantCulture,
-                    $"| {Label(key)} | {row.Engine} | {row.P50Microseconds:F1} | {row.P99Microseconds:F1} | {row.P999Microseconds:F1} | ");
+                    $"| {Label(key)} | {row.Engine} | {row.Rounds} | {row.P50Microseconds:F1} | {row.P99Microseconds:F1} | {row.P999Microseconds:F1} | ");
                 page.Append(
                     CultureInfo.InvariantCulture, $"{row.MaxMicroseconds:F0} | {row.PeakRssBytes / MiB:N0} | {row.DiskBytes / MiB:N1} |");
                 foreach (var column in columns)

@@ -23,7 +23,7 @@ internal static class ReadWorkload
         {
             var warming = Math.Min(session.Arguments.Entries, MostWarmingReads);
             Read(session, 1, warming, missPercent, seed: 991);
-            var measured = Read(session, readers, session.Arguments.Entries / readers, missPercent, seed: 77);
+            var measured = Read(session, readers, (session.Arguments.Reads ?? session.Arguments.Entries) / readers, missPercent, seed: 77);
             session.Emit(workload, null, readers, measured);
         }
     }

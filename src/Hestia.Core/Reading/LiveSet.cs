@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Hestia.Core.Manifest;
 using Hestia.Core.Memtable;
 using Hestia.Core.Segments;
@@ -31,6 +32,7 @@ internal sealed class LiveSet : IDisposable
     private readonly ManifestStore _store;
     private readonly Dictionary<MemTable, long> _commitTimes = [];
     private readonly List<MemTable> _flushed = [];
+    private readonly ViewSlots _slots = new();
     private IndexView _view;
     private ManifestDocument _manifest;
     private byte[] _manifestBytes;
@@ -82,6 +84,14 @@ internal sealed class LiveSet : IDisposable
             if (view.TryAcquire()) return view;
             _context.Health.RequireReadable(); // the last view goes with the index; any other gone view has a successor
         }
+    }
+
+    /// <summary>As <see cref="Acquire"/>, for one point read: without a count that all readers share.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ViewLease Lease()
+    {
+        var slot = _slots.Mine;
+        return slot.Take() is { } view ? new ViewLease(view, slot) : LeaseSlow(slot);
     }
 
     /// <summary>
@@ -241,9 +251,10 @@ internal sealed class LiveSet : IDisposable
         lock (_viewGate)
         {
             if (_closed) return;
-            _closed = true;
+            Volatile.Write(ref _closed, true);
         }
 
+        _slots.Clear();
         _view.Release();
     }
 
@@ -317,7 +328,33 @@ internal sealed class LiveSet : IDisposable
     {
         var old = _view;
         Volatile.Write(ref _view, view);
+        _slots.Clear();
         old.Release();
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ViewLease LeaseSlow(ViewSlots.Slot slot)
+    {
+        if (!slot.TryBeginFill()) return new ViewLease(Acquire(), null);
+        try
+        {
+            // Looked at after the slot was taken: whoever closes does it the other way round, so one of the two sees the other and nothing is
+            // left in a slot of a closed index.
+            var view = Acquire();
+            if (Volatile.Read(ref _closed))
+            {
+                slot.CancelFill();
+                return new ViewLease(view, null);
+            }
+
+            slot.Fill(view);
+            return new ViewLease(view, slot);
+        }
+        catch
+        {
+            slot.CancelFill();
+            throw;
+        }
     }
 
     private static void Acquired(MemTable memtable)
