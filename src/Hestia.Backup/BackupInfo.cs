@@ -11,6 +11,9 @@ public sealed record BackupInfo
     /// <summary>Name of the index.</summary>
     public required string IndexName { get; init; }
 
+    /// <summary>What it is a backup of: "Hestia" for an index of ours, or the system whose folder it is, such as "HestiaStore".</summary>
+    public string Kind { get; init; } = Format.BackupSummary.IndexKind;
+
     /// <summary>Identity of the index; names may repeat, this does not.</summary>
     public required Guid IndexId { get; init; }
 
@@ -62,7 +65,7 @@ public sealed record BackupInfo
     /// <summary>When its manifest was stored, UTC, by the clock of the store; null where it was not listed.</summary>
     public DateTimeOffset? StoredAt { get; init; }
 
-    /// <summary>Settings of the index.</summary>
+    /// <summary>Settings of the index; of another system's folder only the name.</summary>
     public required IndexSettings Settings { get; init; }
 }
 

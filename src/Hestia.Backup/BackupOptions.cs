@@ -16,6 +16,11 @@ public sealed record BackupOptions
     /// Words the backup is marked with, such as "before-upgrade"; a retention policy can keep by them. At most 16 of 64 characters.
     /// </summary>
     public IReadOnlyList<string> Tags { get; init; } = [];
+
+    /// <summary>
+    /// For the folder of another system that has moved: the id of its earlier backups, which this one joins. Null makes one from machine, path and name.
+    /// </summary>
+    public Guid? IndexId { get; init; }
 }
 
 /// <summary>What a backup would send now.</summary>
