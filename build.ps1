@@ -63,7 +63,9 @@ $root = $PSScriptRoot
 $artifacts = Join-Path $root 'artifacts'
 $module = Join-Path $artifacts 'HestiaPS'
 $output = "bin/$Configuration"
+# Where PowerShell is a .NET tool its folder has no program.
 $pwsh = Join-Path $PSHOME ($IsWindows ? 'pwsh.exe' : 'pwsh')
+if (-not (Test-Path -LiteralPath $pwsh)) { $pwsh = (Get-Command pwsh -CommandType Application | Select-Object -First 1).Source }
 
 # Build servers would outlive this script and keep its output pipe open.
 $env:DOTNET_NOLOGO = '1'
@@ -130,7 +132,7 @@ function Copy-ModuleFile {
         'LICENSE'                             = Join-Path $root 'LICENSE'
         'en-US/about_HestiaPS.help.txt'       = Join-Path $root 'docs/about_HestiaPS.help.txt'
     }
-    foreach ($library in 'Hestia.Core', 'Hestia.Backup') {
+    foreach ($library in 'Hestia.Core', 'Hestia.Backup', 'Hestia.HestiaStore') {
         foreach ($extension in 'dll', 'pdb') { $files["lib/$library.$extension"] = Join-Path $built "$library.$extension" }
     }
     # The S3 store and its SDK are loaded into a context of their own, on the first s3://, from a folder that holds nothing else.
@@ -204,27 +206,33 @@ function Invoke-UnitTest([string[]] $Selection, [hashtable] $Environment, [times
     [pscustomobject]$count
 }
 
-# One try to get Pester, quiet and bounded; whoever runs this in CI decides there what is installed.
-function Install-Pester {
-    if ($env:CI -or (Get-Module -ListAvailable -Name Pester | Where-Object Version -GE '5.3')) { return }
-    Write-Information 'Pester 5 is not installed; trying to install it for this user (at most two minutes).'
-    $command = 'if (Get-Command Install-PSResource -ErrorAction Ignore) ' +
-        '{ Install-PSResource Pester -Version "[5.5,6.0)" -Scope CurrentUser -TrustRepository -Quiet } ' +
-        'elseif (Get-Command Install-Module -ErrorAction Ignore) ' +
-        '{ Install-Module Pester -MinimumVersion 5.5 -MaximumVersion 5.99 -Scope CurrentUser -Force -SkipPublisherCheck }'
-    $null = Invoke-Program -FilePath $pwsh -Timeout ([timespan]::FromMinutes(2)) -ArgumentList @(
-        '-NoProfile', '-NonInteractive', '-Command', "`$ProgressPreference = 'SilentlyContinue'; try { $command } catch { `$null }")
+# The module path for the tests: where no Pester is installed, the package that Directory.Packages.props names is put in front of it.
+function Get-TestModulePath {
+    if (Get-Module -ListAvailable -Name Pester | Where-Object { $_.Version -ge '5.3' -and $_.Version -lt '6.0' }) { return $env:PSModulePath }
+    $packages = Join-Path $artifacts 'packages-test'
+    try { Invoke-Dotnet restore, (Join-Path $root 'tests/Pester/Pester.proj'), '--packages', $packages, '--verbosity', 'quiet' }
+    catch {
+        Write-Information 'Pester 5 is not installed, and its package could not be had.'
+        return $env:PSModulePath
+    }
+    $modules = Join-Path $artifacts 'modules-test'
+    foreach ($package in Get-ChildItem -LiteralPath (Join-Path $packages 'pester') -Directory) {
+        $folder = Join-Path $modules "Pester/$($package.Name)"
+        $null = New-Item -ItemType Directory -Force -Path $folder
+        Copy-Item -Path (Join-Path $package.FullName 'tools/*') -Destination $folder -Recurse -Force
+    }
+    $modules + [System.IO.Path]::PathSeparator + $env:PSModulePath
 }
 
 # Pester, PSScriptAnalyzer and Test-ModuleManifest in a PowerShell of their own, over the staged module.
 function Invoke-ModuleTest([string] $Filter) {
-    Install-Pester
     $results = Join-Path $artifacts 'tests/module.json'
     Remove-Item -LiteralPath $results -ErrorAction Ignore
     $options = @('-NoProfile', '-NonInteractive', '-File', (Join-Path $root 'tools/Invoke-ModuleTest.ps1'), '-Destination', $results)
     if ($Filter) { $options += '-Filter', $Filter }
     $exitCode = Invoke-Program -FilePath $pwsh -ArgumentList $options -Timeout ([timespan]::FromMinutes(25)) -Environment @{
         HESTIAPS_MODULE = Join-Path $module 'HestiaPS.psd1'
+        PSModulePath    = Get-TestModulePath
     }
     if (Test-Path -LiteralPath $results) { Get-Content -LiteralPath $results -Raw | ConvertFrom-Json }
     if ($exitCode -ne 0) {
@@ -317,7 +325,7 @@ function Invoke-Package {
     $packages = Join-Path $artifacts 'packages'
     $null = New-Item -ItemType Directory -Force -Path $packages
     Compress-Module (Join-Path $packages "HestiaPS.$(Get-ModuleVersion).zip")
-    foreach ($library in 'Hestia.Core', 'Hestia.Backup', 'Hestia.Backup.S3') {
+    foreach ($library in 'Hestia.Core', 'Hestia.Backup', 'Hestia.Backup.S3', 'Hestia.HestiaStore') {
         Invoke-Dotnet pack, (Join-Path $root "src/$library/$library.csproj"), '--configuration', $Configuration, '--no-build',
             '--output', $packages, '--verbosity', 'quiet', '--disable-build-servers'
     }

@@ -28,7 +28,7 @@ function ConvertTo-Count([string] $Name, [int] $Passed, [int] $Failed, [int] $Sk
 
 function Invoke-PesterSuite {
     $files = @(Get-ChildItem -LiteralPath (Join-Path $root 'tests/Pester') -Filter *.Tests.ps1 -Recurse)
-    $pester = Get-Module -ListAvailable -Name Pester | Where-Object Version -GE '5.3' |
+    $pester = Get-Module -ListAvailable -Name Pester | Where-Object { $_.Version -ge '5.3' -and $_.Version -lt '6.0' } |
         Sort-Object Version -Descending | Select-Object -First 1
     if (-not $pester) {
         Write-Information "Pester 5 is not installed: the $($files.Count) files in tests/Pester were not run and count as skipped."

@@ -182,6 +182,12 @@ public enum HestiaErrorCode
     /// <summary>The removal would leave an index without any backup that can be restored.</summary>
     LastRestorableBackup,
 
+    /// <summary>A version, type or filter of another format's files is not understood.</summary>
+    FormatUnsupported,
+
+    /// <summary>The path holds an index or database of another format, which the command cannot serve.</summary>
+    ForeignFormat,
+
     /// <summary>A file is there already that would be overwritten.</summary>
     FileExists,
 
@@ -193,5 +199,4 @@ public enum HestiaErrorCode
 
     /// <summary>Entries to import have keys that the index holds with other values.</summary>
     EntriesDiffer,
-
 }

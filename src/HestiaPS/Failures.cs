@@ -69,6 +69,7 @@ internal static class Failures
         HestiaErrorCode.NotAnIndex or HestiaErrorCode.NotAnExport or HestiaErrorCode.KeyEmpty or HestiaErrorCode.KeyTooLong
             or HestiaErrorCode.ValueTooLarge or HestiaErrorCode.BatchTooLarge or HestiaErrorCode.InvalidOption => ErrorCategory.InvalidArgument,
         HestiaErrorCode.EncodingMismatch => ErrorCategory.InvalidType,
+        HestiaErrorCode.FormatUnsupported or HestiaErrorCode.ForeignFormat => ErrorCategory.NotImplemented,
         HestiaErrorCode.TargetNotEmpty or HestiaErrorCode.IndexExists or HestiaErrorCode.RepositoryExists
             or HestiaErrorCode.BackupDiffers or HestiaErrorCode.FileExists or HestiaErrorCode.EntriesDiffer => ErrorCategory.ResourceExists,
         HestiaErrorCode.IndexInUse => ErrorCategory.ResourceBusy,

@@ -2,13 +2,12 @@
 # Every script in examples/ run as a user runs it: a PowerShell of its own, -NonInteractive, judged by its exit code.
 
 BeforeAll {
-    Import-Module $env:HESTIAPS_MODULE
+    . $PSScriptRoot/TestSupport.ps1
     $examples = Join-Path (Split-Path (Split-Path $PSScriptRoot)) 'examples'
-    $pwsh = Join-Path $PSHOME ($IsWindows ? 'pwsh.exe' : 'pwsh')
 
     # Output (both streams) and exit code of an example.
     function Invoke-Example([string] $Name, [string[]] $ArgumentList) {
-        $output = & $pwsh -NoProfile -NonInteractive -File (Join-Path $examples $Name) @ArgumentList 2>&1 | Out-String -Width 500
+        $output = & $PowerShellExe -NoProfile -NonInteractive -File (Join-Path $examples $Name) @ArgumentList 2>&1 | Out-String -Width 500
         [pscustomobject]@{ ExitCode = $LASTEXITCODE; Output = $output }
     }
 
@@ -27,7 +26,7 @@ BeforeAll {
             '1..1000 | ForEach-Object { [pscustomobject]@{ Key = "key-{0:d6}" -f $_; Value = "value-$_" } } | ' +
             'Set-HestiaEntry -Index $index -BatchSize 50; ' +
             '[System.Diagnostics.Process]::GetCurrentProcess().Kill()'
-        & $pwsh -NoProfile -NonInteractive -Command $script *> $null
+        & $PowerShellExe -NoProfile -NonInteractive -Command $script *> $null
     }
 
     # Flips one byte of a file.
@@ -244,7 +243,7 @@ Describe 'RestoreDrill.Tests.ps1' {
             $script = "`$env:HESTIA_DRILL_REPOSITORY = '$Repository'; " +
                 "`$run = Invoke-Pester -Path '$(Join-Path $examples 'RestoreDrill.Tests.ps1')' -PassThru -Output None; " +
                 '"$($run.Result) $($run.PassedCount) $($run.FailedCount)"'
-            & $pwsh -NoProfile -NonInteractive -Command $script | Select-Object -Last 1
+            & $PowerShellExe -NoProfile -NonInteractive -Command $script | Select-Object -Last 1
         }
     }
 
@@ -368,7 +367,7 @@ Describe 'PostCrash.Tests.ps1' {
             $script = "`$env:HESTIA_POSTCRASH_PATH = '$($Path -join [IO.Path]::PathSeparator)'; `$env:HESTIA_POSTCRASH_REPOSITORY = '$Repository'; " +
                 "`$run = Invoke-Pester -Path '$(Join-Path $examples 'PostCrash.Tests.ps1')' -PassThru -Output None; " +
                 '"$($run.Result) $($run.PassedCount) $($run.FailedCount) $($run.SkippedCount)"'
-            & $pwsh -NoProfile -NonInteractive -Command $script | Select-Object -Last 1
+            & $PowerShellExe -NoProfile -NonInteractive -Command $script | Select-Object -Last 1
         }
     }
 

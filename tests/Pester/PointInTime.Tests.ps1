@@ -109,7 +109,7 @@ catch { if ($_.FullyQualifiedErrorId -like 'PointNotReachable,*') { 'moment' } e
         $before = $env:TZ
         try {
             $env:TZ = 'Europe/Berlin'
-            $said = & (Get-Process -Id $PID).Path -NoProfile -File $file $module $repository (Join-Path $TestDrive 'zone')
+            $said = & $PowerShellExe -NoProfile -File $file $module $repository (Join-Path $TestDrive 'zone')
         }
         finally {
             $env:TZ = $before

@@ -7,7 +7,11 @@ $script:ModulePath = if ($env:HESTIAPS_MODULE) { $env:HESTIAPS_MODULE } else { J
 $script:ModulePath = (Resolve-Path -LiteralPath $script:ModulePath).ProviderPath
 Import-Module $script:ModulePath -Force -ErrorAction Stop
 
-$script:PowerShellExe = (Get-Process -Id $PID).Path
+$script:PowerShellExe = Join-Path $PSHOME ($IsWindows ? 'pwsh.exe' : 'pwsh')
+if (-not (Test-Path -LiteralPath $script:PowerShellExe)) {
+    # PowerShell as a .NET tool has no program in its folder.
+    $script:PowerShellExe = (Get-Command pwsh -CommandType Application | Select-Object -First 1).Source
+}
 
 function New-TestPath {
     # A path in the test drive that nothing else uses; nothing is there yet.

@@ -1,0 +1,201 @@
+using Hestia.Core;
+using Hestia.Core.IO;
+using Hestia.HestiaStore.Format;
+
+namespace Hestia.HestiaStore.Wal;
+
+/// <summary>One log file of a wal folder.</summary>
+internal sealed record WalFileName(string Name, long FirstLsn, long Length);
+
+/// <summary>Where records of the log end before the file does.</summary>
+/// <param name="File">Name of the log file.</param>
+/// <param name="Offset">Where no record begins.</param>
+/// <param name="Problem">Why, in the words of HestiaStore's verifier.</param>
+/// <param name="NextFile">File of the first good record behind it, or null: then it may be what a crash left.</param>
+/// <param name="NextOffset">Offset of that record.</param>
+/// <param name="NextLsn">LSN of that record.</param>
+internal sealed record WalBreak(string File, long Offset, string Problem, string? NextFile, long NextOffset, long NextLsn);
+
+/// <summary>
+/// Reads a wal folder whole: both metadata files, names, every record, the order of LSNs and the way from the checkpoint on. HestiaStore's own verifier
+/// has no objection where the first files are gone, and does not say what lies behind damage; this does.
+/// </summary>
+internal sealed class WalDirectoryScan
+{
+    private readonly List<Finding> _findings = [];
+
+    private WalDirectoryScan(string path) => Path = path;
+
+    /// <summary>Told of every good record; null key check: the types are not known.</summary>
+    public delegate void RecordHandler(WalFileName file, WalFileReader record);
+
+    public string Path { get; }
+
+    public IReadOnlyList<Finding> Findings => _findings;
+
+    public List<WalFileName> Files { get; } = [];
+
+    public long? Checkpoint { get; private set; }
+
+    public long Records { get; private set; }
+
+    public long Bytes { get; private set; }
+
+    public long FirstLsn { get; private set; }
+
+    public long LastLsn { get; private set; }
+
+    /// <summary>Records above the checkpoint: what opening replays.</summary>
+    public long PendingRecords { get; private set; }
+
+    /// <summary>Where the good records end before the files do, or null.</summary>
+    public WalBreak? Break { get; private set; }
+
+    public bool Healthy => !_findings.Exists(static f => f.Severity == FindingSeverity.Error);
+
+    /// <summary>Scans; what is found is in <see cref="Findings"/>, and <paramref name="onRecord"/> gets each good record before the first damage.</summary>
+    /// <param name="files">Where the folder is.</param>
+    /// <param name="wal">Its full path.</param>
+    /// <param name="types">Whether a record's key and value are of the index's types, or null where those are not known.</param>
+    /// <param name="onRecord">Gets each record, or null.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public static WalDirectoryScan Run(
+        FileSystem files, string wal, Func<WalFileReader, string?>? types, RecordHandler? onRecord, CancellationToken cancellationToken)
+    {
+        var scan = new WalDirectoryScan(wal);
+        scan.Try(() => WalMetadata.CheckFormat(files, wal));
+        scan.Try(() => scan.Checkpoint = WalMetadata.ReadCheckpoint(files, wal));
+        scan.Discover(files);
+        scan.ReadFiles(files, types, onRecord, cancellationToken);
+        scan.CheckCheckpoint();
+        return scan;
+    }
+
+    private void Try(Action read)
+    {
+        try
+        {
+            read();
+        }
+        catch (StoreDamageException e)
+        {
+            _findings.Add(e.ToFinding());
+        }
+    }
+
+    private void Discover(FileSystem files)
+    {
+        foreach (var entry in files.List(Path))
+        {
+            if (!entry.Name.EndsWith(StoreFileNames.WalExtension, StringComparison.Ordinal)) continue;
+            if (entry.IsDirectory || StoreFileNames.WalFirstLsn(entry.Name) is not { } first)
+            {
+                _findings.Add(new Finding(
+                    FindingSeverity.Error, StoreFindings.WalFileName, "It is no log file's name (20 digits and .wal); HestiaStore refuses to open the index.", entry.Name));
+                continue;
+            }
+
+            Files.Add(new WalFileName(entry.Name, first, entry.Length));
+            Bytes += entry.Length;
+        }
+
+        Files.Sort(static (a, b) => a.FirstLsn.CompareTo(b.FirstLsn));
+    }
+
+    private void ReadFiles(FileSystem files, Func<WalFileReader, string?>? types, RecordHandler? onRecord, CancellationToken cancellationToken)
+    {
+        for (var i = 0; i < Files.Count; i++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var file = Files[i];
+            using var reader = new WalFileReader(files, System.IO.Path.Combine(Path, file.Name));
+            while (reader.MoveNext())
+            {
+                if (Records % 4096 == 0) cancellationToken.ThrowIfCancellationRequested();
+                var problem = reader.Lsn <= 0 || (LastLsn > 0 && reader.Lsn <= LastLsn) ? "Non-monotonic or invalid LSN." : types?.Invoke(reader);
+                if (problem is not null)
+                {
+                    SetBreak(files, i, reader, problem, cancellationToken);
+                    return;
+                }
+
+                CheckGap(file, reader);
+                if (FirstLsn == 0) FirstLsn = reader.Lsn;
+                LastLsn = reader.Lsn;
+                Records++;
+                if (Checkpoint is { } checkpoint && reader.Lsn > checkpoint) PendingRecords++;
+                onRecord?.Invoke(file, reader);
+            }
+
+            if (reader.Problem is null) continue;
+            SetBreak(files, i, reader, reader.Problem, cancellationToken);
+            return;
+        }
+    }
+
+    /// <summary>LSNs are handed out one by one, so a step of more than one is a record that is not there.</summary>
+    private void CheckGap(WalFileName file, WalFileReader reader)
+    {
+        var expected = Records > 0 ? LastLsn + 1 : Checkpoint is { } checkpoint ? Math.Min(reader.Lsn, checkpoint + 1) : reader.Lsn;
+        if (reader.Lsn <= expected) return;
+        _findings.Add(new Finding(
+            FindingSeverity.Error,
+            StoreFindings.WalGap,
+            $"LSN {expected} should follow, and LSN {reader.Lsn} does: {reader.Lsn - expected:N0} operations are missing"
+                + (Records > 0 ? "." : $" between the checkpoint (LSN {Checkpoint}) and the first record; HestiaStore's verifier does not notice."),
+            file.Name,
+            reader.Offset,
+            new Lsn((ulong)expected),
+            new Lsn((ulong)reader.Lsn - 1)));
+    }
+
+    private void SetBreak(FileSystem files, int number, WalFileReader reader, string problem, CancellationToken cancellationToken)
+    {
+        var offset = reader.Offset;
+        var (nextFile, nextOffset, nextLsn) = FindNext(files, number, reader, cancellationToken);
+        Break = new WalBreak(Files[number].Name, offset, problem, nextFile, nextOffset, nextLsn);
+        var isTail = nextFile is null;
+        var first = new Lsn((ulong)(LastLsn > 0 ? LastLsn + 1 : Math.Max(1, Files[number].FirstLsn)));
+        _findings.Add(new Finding(
+            FindingSeverity.Error,
+            isTail ? StoreFindings.WalTornTail : StoreFindings.WalDamaged,
+            isTail
+                ? $"{problem} {reader.Length - offset:N0} bytes at the end are no record, and no record is behind them: the end that a crash leaves, or damage "
+                    + $"of the last records. HestiaStore would cut them; what is whole ends at LSN {LastLsn}."
+                : $"{problem} Good records are behind it, the first in {nextFile} at offset {nextOffset:N0} with LSN {nextLsn}: no crash leaves that. "
+                    + "HestiaStore would cut here and delete all of them.",
+            Files[number].Name,
+            offset,
+            first,
+            nextLsn > 1 ? new Lsn((ulong)Math.Max(nextLsn - 1, (long)first.Value)) : null));
+    }
+
+    private (string? File, long Offset, long Lsn) FindNext(FileSystem files, int number, WalFileReader reader, CancellationToken cancellationToken)
+    {
+        // A record that was refused for its LSN or types is followed by others at once.
+        if (reader.FindRecord(LastLsn, cancellationToken) is { } offset) return (Files[number].Name, offset, reader.Lsn);
+        for (var i = number + 1; i < Files.Count; i++)
+        {
+            using var next = new WalFileReader(files, System.IO.Path.Combine(Path, Files[i].Name));
+            if (next.Length == 0) continue;
+            if (next.TrySeek(0) && next.Lsn > LastLsn) return (Files[i].Name, 0, next.Lsn);
+            if (next.FindRecord(LastLsn, cancellationToken) is { } found) return (Files[i].Name, found, next.Lsn);
+        }
+
+        return (null, 0, 0);
+    }
+
+    private void CheckCheckpoint()
+    {
+        if (Checkpoint is not { } checkpoint || checkpoint <= LastLsn || Break is not null) return;
+        // The last file stays when everything is in segments, so a log without any is one whose files are gone.
+        _findings.Add(new Finding(
+            FindingSeverity.Error,
+            StoreFindings.WalCheckpointAhead,
+            $"The checkpoint is LSN {checkpoint}, but the log ends at LSN {LastLsn}: the end of the log is missing. HestiaStore would set the checkpoint back and "
+                + "use LSNs again.",
+            StoreFileNames.WalCheckpoint,
+            FirstLsn: new Lsn((ulong)LastLsn + 1),
+            LastLsn: new Lsn((ulong)checkpoint)));
+    }
+}
