@@ -11,7 +11,7 @@
     CompatiblePSEditions = @('Core')
 
     # Loaded before the root module, so that it finds them although they are in a folder of their own.
-    RequiredAssemblies   = @('lib/Hestia.Core.dll', 'lib/Hestia.Backup.dll')
+    RequiredAssemblies   = @('lib/Hestia.Core.dll', 'lib/Hestia.Backup.dll', 'lib/Hestia.HestiaStore.dll')
     FormatsToProcess     = @('HestiaPS.format.ps1xml')
 
     FunctionsToExport    = @()
@@ -19,11 +19,13 @@
         'Backup-HestiaIndex'
         'Close-HestiaIndex'
         'Copy-HestiaBackup'
+        'Export-HestiaIndex'
         'Get-HestiaBackup'
         'Get-HestiaEntry'
         'Get-HestiaIndex'
         'Get-HestiaRepository'
         'Get-HestiaWalRecord'
+        'Import-HestiaIndex'
         'Invoke-HestiaFlush'
         'New-HestiaRepository'
         'Open-HestiaIndex'

@@ -12,7 +12,10 @@ public sealed record BackupInfo
     public required string IndexName { get; init; }
 
     /// <summary>What it is a backup of: "Hestia" for an index of ours, or the system whose folder it is, such as "HestiaStore".</summary>
-    public string Kind { get; init; } = Format.BackupSummary.IndexKind;
+    public string Kind { get; init; } = HestiaKind;
+
+    /// <summary>The <see cref="Kind"/> of indexes of ours.</summary>
+    public const string HestiaKind = "Hestia";
 
     /// <summary>Identity of the index; names may repeat, this does not.</summary>
     public required Guid IndexId { get; init; }

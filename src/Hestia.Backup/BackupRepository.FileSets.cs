@@ -35,15 +35,20 @@ public sealed partial class BackupRepository
     /// <summary>What a backup of this folder would send now. Reads all of it.</summary>
     /// <param name="path">The folder.</param>
     /// <param name="kind">What it is.</param>
+    /// <param name="options">How; null for the defaults.</param>
     /// <param name="progress">Called at most ten times a second.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="HestiaException">As <see cref="BackupFileSet"/>.</exception>
     public BackupPlan PlanFileSetBackup(
-        string path, FileSetKind kind, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
+        string path,
+        FileSetKind kind,
+        BackupOptions? options = null,
+        IProgress<WorkProgress>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(kind);
-        return new FileSetBackupJob(_context, kind, new BackupOptions(), progress, cancellationToken).Plan(path);
+        return new FileSetBackupJob(_context, kind, options ?? new BackupOptions(), progress, cancellationToken).Plan(path);
     }
 }

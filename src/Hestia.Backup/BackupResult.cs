@@ -12,7 +12,7 @@ public sealed record BackupResult
     public required string IndexName { get; init; }
 
     /// <summary>What it is a backup of: "Hestia" for an index of ours, or the system whose folder it is, such as "HestiaStore".</summary>
-    public string Kind { get; init; } = Format.BackupSummary.IndexKind;
+    public string Kind { get; init; } = BackupInfo.HestiaKind;
 
     /// <summary>Folder of the index.</summary>
     public required string SourcePath { get; init; }

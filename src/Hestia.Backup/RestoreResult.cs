@@ -12,7 +12,7 @@ public sealed record RestoreResult
     public required string IndexName { get; init; }
 
     /// <summary>What was restored: "Hestia" for an index of ours, or the system whose folder it is, such as "HestiaStore".</summary>
-    public string Kind { get; init; } = Format.BackupSummary.IndexKind;
+    public string Kind { get; init; } = BackupInfo.HestiaKind;
 
     /// <summary>Full path of the restored index.</summary>
     public required string Path { get; init; }

@@ -28,7 +28,7 @@ internal sealed class FileSetBackupJob(
         RetentionTags.Check(options.Tags);
         var folder = Prepare(path, out var description);
         var check = kind.Check(folder, progress, cancellationToken);
-        kind.RefuseIfInUse(folder);
+        kind.RefuseIfInUse(folder, options.AllowUnknownOwner);
         var survey = FileSetSurvey.Take(_files, folder, kind);
         var manifest = survey.Hash(RepositoryContext.CheckParallelism(options.Parallelism), progress, cancellationToken);
         var indexId = options.IndexId ?? FileSetIdentity.Of(kind, Environment.MachineName, folder, description.IndexName);
@@ -55,7 +55,7 @@ internal sealed class FileSetBackupJob(
 
         void Confirm()
         {
-            kind.RefuseIfInUse(folder);
+            kind.RefuseIfInUse(folder, options.AllowUnknownOwner);
             if (!survey.IsSame(FileSetSurvey.Take(_files, folder, kind))) throw FileSetSurvey.Changed(folder);
         }
     }
@@ -75,7 +75,7 @@ internal sealed class FileSetBackupJob(
         var folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         BackupJob.RefuseOverlap(repository, folder);
         description = kind.Describe(folder);
-        kind.RefuseIfInUse(folder);
+        kind.RefuseIfInUse(folder, options.AllowUnknownOwner);
         return folder;
     }
 

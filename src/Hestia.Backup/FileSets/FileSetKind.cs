@@ -36,8 +36,9 @@ public abstract class FileSetKind
 
     /// <summary>Refuses a folder that somebody has open, or may have: cold backups and replacements need it closed.</summary>
     /// <param name="path">Full path of a folder of this kind.</param>
+    /// <param name="allowUnknownOwner">Go on where it cannot be told whether the owner still runs. A living one is refused all the same.</param>
     /// <exception cref="HestiaException">IndexInUse, naming the owner.</exception>
-    public abstract void RefuseIfInUse(string path);
+    public abstract void RefuseIfInUse(string path, bool allowUnknownOwner);
 
     /// <summary>Whether a file belongs into a backup. Locks do not: they name a process that will not be there any more.</summary>
     /// <param name="relativePath">Its path below the folder, with <c>/</c>.</param>

@@ -48,7 +48,7 @@ internal sealed class FileSetRestoreJob(
             target.SyncStaging();
             cancellationToken.ThrowIfCancellationRequested();
             // Somebody may have opened it while this one was staged.
-            if (target.State == TargetState.Index) Kind(manifest)?.RefuseIfInUse(target.Path);
+            if (target.State == TargetState.Index) Kind(manifest)?.RefuseIfInUse(target.Path, allowUnknownOwner: true);
             target.Swap();
         }
         catch (Exception e)

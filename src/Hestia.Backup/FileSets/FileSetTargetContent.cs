@@ -15,7 +15,10 @@ internal sealed class FileSetTargetContent(FileSetKind? kind, string title, File
 
     public override bool Recognizes(FileSystem files, string path) => kind?.Recognizes(path) ?? false;
 
-    public override void RefuseIfInUse(FileSystem files, string path) => kind?.RefuseIfInUse(path);
+    /// <summary>
+    /// It is only asked where one is replaced with force, and who says that answers for an owner on another machine, which nobody can look up.
+    /// </summary>
+    public override void RefuseIfInUse(FileSystem files, string path) => kind?.RefuseIfInUse(path, allowUnknownOwner: true);
 
     /// <summary>Its locks are files that say who has it, which nobody can hold for the other system.</summary>
     public override FileLock? Take(FileSystem files, string path)

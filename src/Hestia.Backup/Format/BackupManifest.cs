@@ -72,7 +72,7 @@ internal sealed record BackupManifest(BackupSummary Summary, byte[] IndexManifes
         return SelfChecksum.Append([.. head, .. body]);
     }
 
-    /// <summary>Reads what <see cref="Serialize"/> wrote and holds its parts against each other.</summary>
+    /// <summary>Reads what Serialize wrote and holds its parts against each other.</summary>
     /// <exception cref="InvalidDataException">It is damaged.</exception>
     /// <exception cref="Core.HestiaException">FormatTooNew.</exception>
     public static BackupManifest Parse(ReadOnlySpan<byte> bytes)

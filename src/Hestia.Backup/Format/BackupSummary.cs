@@ -27,9 +27,6 @@ internal sealed record BackupSummary
     /// </summary>
     public const string FileSetFeature = "file-set";
 
-    /// <summary>What backups of our own indexes are of, for people.</summary>
-    public const string IndexKind = "Hestia";
-
     /// <summary>Longest head: a source path of 32,767 characters, escaped, fits.</summary>
     public const int MaxHeadBytes = 512 << 10;
 
@@ -85,7 +82,7 @@ internal sealed record BackupSummary
     public FileSetHead? FileSet { get; init; }
 
     /// <summary>What it is a backup of, for people.</summary>
-    public string Kind => FileSet?.Title ?? IndexKind;
+    public string Kind => FileSet?.Title ?? BackupInfo.HestiaKind;
 
     /// <summary>Bytes of the file after the first line feed.</summary>
     public required long BodyBytes { get; init; }
