@@ -1,10 +1,9 @@
 using System.Diagnostics;
-using Hestia.Core.Compaction;
-using Hestia.Core.Manifest;
+using Hestia.Core.Diagnostics;
 
 namespace Hestia.Core;
 
-/// <content>Flush, compaction, statistics, close.</content>
+/// <content>Flush, compaction, close.</content>
 public sealed partial class HestiaIndex
 {
     /// <summary>
@@ -72,68 +71,6 @@ public sealed partial class HestiaIndex
         }
     }
 
-    /// <summary>The index in numbers.</summary>
-    /// <exception cref="HestiaException">IndexClosed.</exception>
-    public IndexStatistics GetStatistics()
-    {
-        _context.Health.RequireReadable();
-        var view = _live.Acquire();
-        try
-        {
-            long memtableBytes = 0, entries = 0, segmentBytes = 0;
-            foreach (var memtable in view.Memtables)
-            {
-                memtableBytes += memtable.AllocatedBytes;
-                entries += memtable.EntryCount;
-            }
-
-            var segments = new List<ManifestSegment>();
-            foreach (var level in view.Levels)
-            {
-                foreach (var segment in level)
-                {
-                    segments.Add(segment.Manifest);
-                    entries += segment.Manifest.Entries;
-                    segmentBytes += segment.Manifest.Size;
-                }
-            }
-
-            return new IndexStatistics
-            {
-                State = State,
-                LastLsn = LastLsn,
-                DurableLsn = DurableLsn,
-                Checkpoint = view.Checkpoint,
-                EntriesUpperBound = entries,
-                SegmentBytes = segmentBytes,
-                Levels = IndexDescription.LevelsOf(segments),
-                MemtableBytes = memtableBytes,
-                WalBytes = (_log?.CurrentBytes ?? 0) + _retired.LogBytes,
-                RetiredBytes = _retired.RetiredBytes,
-                CompactionDebtBytes = CompactionPicker.Debt(view, _context.Options),
-                CacheHits = _context.Cache.Hits,
-                CacheMisses = _context.Cache.Misses,
-                CacheUsedBytes = _context.Cache.UsedBytes,
-                WriteStallTime = _room?.StallTime ?? TimeSpan.Zero,
-                WalSyncs = _log?.Syncs ?? 0,
-                WalBytesWritten = _log?.BytesWritten ?? 0,
-                SegmentBytesWritten = (_flusher?.BytesWritten ?? 0) + (_compactor?.BytesWritten ?? 0),
-                OpenSnapshots = Volatile.Read(ref _snapshots),
-                Pins = Volatile.Read(ref _pins),
-                ArchivedLsn = Archive.State?.ShippedEverywhere,
-                ArchiveQueueBytes = Archive.State is null ? 0 : _retired.UnshippedBytes,
-                ArchiveDroppedLsn = Archive.State is { } archived && archived.DroppedThrough > archived.ShippedEverywhere
-                    ? archived.DroppedThrough
-                    : null,
-                FailureReason = _context.Health.Cause?.Message,
-            };
-        }
-        finally
-        {
-            view.Release();
-        }
-    }
-
     /// <summary>Deletes what the grace period no longer covers; also happens by itself.</summary>
     internal void PruneRetired() => _retired.Prune();
 
@@ -167,6 +104,7 @@ public sealed partial class HestiaIndex
         {
             _live.Dispose();
             _context.Health.Closed();
+            HestiaMeter.Remove(this);
             _lock?.Dispose();
             _closed.Set();
         }

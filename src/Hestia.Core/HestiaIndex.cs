@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Hestia.Core.Compaction;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Memtable;
@@ -61,6 +62,7 @@ public sealed partial class HestiaIndex : IDisposable
         }
 
         _context.Health.Opened();
+        HestiaMeter.Add(this);
         _compactor?.Signal();
     }
 
@@ -164,6 +166,7 @@ public sealed partial class HestiaIndex : IDisposable
     public byte[]? Get(ReadOnlySpan<byte> key, out Lsn lsn)
     {
         _context.Health.RequireReadable();
+        _context.Counters.Reads.Increment();
         var view = _live.Acquire();
         try
         {
@@ -183,6 +186,7 @@ public sealed partial class HestiaIndex : IDisposable
     public GetStatus TryGet(ReadOnlySpan<byte> key, Span<byte> destination, out int valueLength, out Lsn lsn)
     {
         _context.Health.RequireReadable();
+        _context.Counters.Reads.Increment();
         var view = _live.Acquire();
         try
         {
@@ -211,6 +215,7 @@ public sealed partial class HestiaIndex : IDisposable
 
         var (view, lsn) = _live.AcquireSnapshot();
         var limit = ReadLimit();
+        _context.Counters.Snapshots.Increment();
         Interlocked.Increment(ref _snapshots);
         return new IndexSnapshot(view, lsn < limit ? lsn : limit, () => Interlocked.Decrement(ref _snapshots));
     }

@@ -1,4 +1,5 @@
 using Hestia.Core.Caching;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Segments;
@@ -8,6 +9,8 @@ namespace Hestia.Core;
 /// <summary>What every part of an open index works with. Built once at open; the parts know each other through it only for these.</summary>
 internal sealed class IndexContext
 {
+    private KeyValuePair<string, object?>[]? _metricAttributes;
+
     public required string Path { get; init; }
 
     public required FileSystem Files { get; init; }
@@ -26,6 +29,16 @@ internal sealed class IndexContext
     public required OpenFileLimit OpenFiles { get; init; }
 
     public required SegmentTable Segments { get; init; }
+
+    public required IndexCounters Counters { get; init; }
+
+    /// <summary>What metrics tell this index from others by.</summary>
+    public KeyValuePair<string, object?>[] MetricAttributes => _metricAttributes ??=
+    [
+        new(HestiaMeter.IndexIdAttribute, SettingsFile.Id.ToString()),
+        new(HestiaMeter.IndexNameAttribute, Settings.Name ?? System.IO.Path.GetFileName(Path)),
+        new(HestiaMeter.IndexPathAttribute, Path),
+    ];
 
     public IndexSettings Settings => SettingsFile.Settings;
 

@@ -4,7 +4,7 @@ namespace Hestia.Core;
 /// The state of an open index and, once failed, why. Ready may become Failed or Closing; Failed only Closing; Closing only Closed.
 /// Thread-safe.
 /// </summary>
-internal sealed class IndexHealth(string path)
+internal sealed class IndexHealth(string path, Diagnostics.IndexCounters counters)
 {
     private readonly object _gate = new();
     private volatile IndexState _state = IndexState.Opening;
@@ -24,6 +24,7 @@ internal sealed class IndexHealth(string path)
     /// <summary>The first failure stays; returns whether this was the first.</summary>
     public bool Fail(Exception cause)
     {
+        if (IO.IOErrors.IsSyncFailure(cause)) counters.SyncFailed();
         lock (_gate)
         {
             if (_cause is not null) return false;

@@ -99,6 +99,21 @@ public sealed record IndexStatistics
     /// <summary>Bytes that compaction should still move.</summary>
     public required long CompactionDebtBytes { get; init; }
 
+    /// <summary>Batches acknowledged since open; a single write is a batch of one.</summary>
+    public required long Batches { get; init; }
+
+    /// <summary>Operations in them.</summary>
+    public required long Operations { get; init; }
+
+    /// <summary>Bytes of them: keys, values and a few bytes each.</summary>
+    public required long BytesWritten { get; init; }
+
+    /// <summary>Point reads since open, those of snapshots not counted.</summary>
+    public required long Reads { get; init; }
+
+    /// <summary>Snapshots and cursors opened since open.</summary>
+    public required long Scans { get; init; }
+
     /// <summary>Blocks found in the cache since open.</summary>
     public required long CacheHits { get; init; }
 
@@ -108,7 +123,10 @@ public sealed record IndexStatistics
     /// <summary>Bytes in the cache now.</summary>
     public required long CacheUsedBytes { get; init; }
 
-    /// <summary>Time writers spent waiting for flush or compaction since open.</summary>
+    /// <summary>Times since open that writers were stopped until flush or compaction had made room.</summary>
+    public required long WriteStalls { get; init; }
+
+    /// <summary>Time writers were stopped, or slowed before it came to that, since open.</summary>
     public required TimeSpan WriteStallTime { get; init; }
 
     /// <summary>Syncs of the log since open.</summary>
@@ -117,8 +135,29 @@ public sealed record IndexStatistics
     /// <summary>Bytes written into the log since open.</summary>
     public required long WalBytesWritten { get; init; }
 
+    /// <summary>Failed syncs of any file since open; the first fails the index.</summary>
+    public required long SyncFailures { get; init; }
+
+    /// <summary>Memtables written out since open.</summary>
+    public required long Flushes { get; init; }
+
+    /// <summary>Flushes that failed since open; each is tried again.</summary>
+    public required long FlushFailures { get; init; }
+
+    /// <summary>Bytes flushes have written into segments since open.</summary>
+    public required long FlushBytesWritten { get; init; }
+
+    /// <summary>Compaction jobs done since open; segments that only moved to another level are not counted.</summary>
+    public required long Compactions { get; init; }
+
+    /// <summary>Background compaction jobs that failed since open; each is tried again.</summary>
+    public required long CompactionFailures { get; init; }
+
+    /// <summary>Bytes compaction has written into segments since open.</summary>
+    public required long CompactionBytesWritten { get; init; }
+
     /// <summary>Bytes written into segments by flush and compaction since open.</summary>
-    public required long SegmentBytesWritten { get; init; }
+    public long SegmentBytesWritten => FlushBytesWritten + CompactionBytesWritten;
 
     /// <summary>Snapshots and cursors open now.</summary>
     public required int OpenSnapshots { get; init; }

@@ -1,4 +1,3 @@
-using Hestia.Backup;
 using Hestia.Core;
 using Hestia.Core.Repair;
 
@@ -23,8 +22,7 @@ namespace Hestia.CrashWriter;
 /// ! TEXT                     this process found something wrong itself
 /// </code>
 /// As <c>repair PATH</c> it repairs the index there instead: <c>m</c> when it begins, <c>d ACTIONS LOSSES</c> when it is done.
-/// As <c>copy SOURCE DESTINATION</c> it copies all backups of a repository, <c>m</c> and <c>d SEGMENTS BYTES</c> likewise; the
-/// passphrase of both is in the environment.
+/// As <c>job KIND name=value...</c> it does one job on a repository: see <see cref="RepositoryJob"/>.
 /// </summary>
 internal static class Program
 {
@@ -35,7 +33,7 @@ internal static class Program
         {
             reporter.Line($"p {Environment.ProcessId}");
             if (arguments is ["repair", var path]) return Repair(path, reporter);
-            if (arguments is ["copy", var source, var destination]) return Copy(source, destination, reporter);
+            if (arguments is ["job", var job, .. var options]) return RepositoryJob.Run(job, new WriterArguments(options), reporter);
             return new Session(new WriterArguments(arguments), reporter).Run();
         }
         catch (HestiaException e)
@@ -43,25 +41,6 @@ internal static class Program
             reporter.Line($"! {e.Code} {e.Message}");
             return 3;
         }
-    }
-
-    private static int Copy(string source, string destination, Reporter reporter)
-    {
-        using var key = RepositoryKey.FromPassphrase(Environment.GetEnvironmentVariable("HESTIA_TEST_PASSPHRASE"));
-        using var from = BackupRepository.Open(source, null, key);
-        using var to = BackupRepository.Open(destination, null, key);
-        reporter.Line("m");
-        var segments = 0;
-        var bytes = 0L;
-        foreach (var backup in from.List())
-        {
-            var result = from.Copy(backup.BackupId, to);
-            segments += result.SegmentsSent;
-            bytes += result.BytesSent;
-        }
-
-        reporter.Line($"d {segments} {bytes}");
-        return 0;
     }
 
     private static int Repair(string path, Reporter reporter)

@@ -31,6 +31,11 @@ internal sealed class WriterArguments
 
     public string Repository => Text("repository") ?? throw new ArgumentException("repository= is missing.");
 
+    public string Destination => Text("destination") ?? throw new ArgumentException("destination= is missing.");
+
+    /// <summary>Id of the backup to restore.</summary>
+    public string Backup => Text("backup") ?? throw new ArgumentException("backup= is missing.");
+
     public string Target => Text("target") ?? throw new ArgumentException("target= is missing.");
 
     /// <summary>A refused write ends its thread; otherwise it is tried again until the index fails.</summary>

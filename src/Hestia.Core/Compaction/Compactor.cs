@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Reading;
@@ -162,6 +163,7 @@ internal sealed class Compactor
             // A full disk or a damaged segment stops compaction, not the index; the next flush, or a writer that needs room, tries again. A
             // failed sync stops everything.
             if (e is not (IOException or UnauthorizedAccessException or HestiaException) || IOErrors.IsSyncFailure(e)) _context.Health.Fail(e);
+            _context.Counters.CompactionFailed();
             _room.Changed(e);
             return false;
         }
@@ -179,6 +181,7 @@ internal sealed class Compactor
         }
 
         var outputs = new List<SegmentInfo>();
+        var began = Stopwatch.GetTimestamp();
         try
         {
             Merge(job, outputs, progress, cancellationToken);
@@ -190,6 +193,8 @@ internal sealed class Compactor
             foreach (var segment in job.Lower) removed.Add(segment.Manifest);
             _live.Commit(new ManifestEdit { Removed = removed, Added = outputs.ConvertAll(info => ManifestSegment.From(info, job.OutputLevel)) });
             Interlocked.Add(ref _bytesWritten, bytes);
+            _context.Counters.Compacted();
+            HestiaMeter.Record(HestiaMeter.CompactionDuration, _context, Stopwatch.GetElapsedTime(began));
             return bytes;
         }
         finally

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Hestia.Core.Archiving;
 using Hestia.Core.Caching;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Locking;
 using Hestia.Core.Manifest;
@@ -64,6 +65,7 @@ internal static class IndexOpener
     private static IndexContext CreateContext(string path, IndexOptions options, IndexSettingsFile settings, byte[] settingsBytes)
     {
         var cache = new BlockCache(options.CacheBytes);
+        var counters = new IndexCounters();
         var openFiles = new OpenFileLimit(options.MaxOpenFiles);
         return new IndexContext
         {
@@ -72,7 +74,8 @@ internal static class IndexOpener
             Options = options,
             SettingsFile = settings,
             SettingsBytes = settingsBytes,
-            Health = new IndexHealth(path),
+            Counters = counters,
+            Health = new IndexHealth(path, counters),
             Cache = cache,
             OpenFiles = openFiles,
             Segments = new SegmentTable(options.FileSystem, path, cache, openFiles),

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Memtable;
 using Hestia.Core.Reading;
@@ -183,6 +184,7 @@ internal sealed class CommitPipeline : IDisposable
                 var began = Stopwatch.GetTimestamp();
                 _log.Sync(new Lsn(last));
                 _syncTime = Stopwatch.GetElapsedTime(began);
+                HestiaMeter.Record(HestiaMeter.SyncDuration, _context, _syncTime);
             }
         }
 
@@ -190,7 +192,15 @@ internal sealed class CommitPipeline : IDisposable
         _last = last;
         _lastCommitTime = commitTime;
         _live.SetVisible(last);
+        Count(group, last - first + 1);
         return new Lsn(first);
+    }
+
+    private void Count(List<WriteRequest> group, ulong operations)
+    {
+        long bytes = 0;
+        foreach (var request in group) bytes += request.Batch!.EncodedBytes;
+        _context.Counters.Written(group.Count, (long)operations, bytes);
     }
 
     private ulong AppendGroup(List<WriteRequest> group, Lsn first, long commitTime)

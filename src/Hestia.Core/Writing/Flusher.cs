@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Memtable;
@@ -94,6 +95,7 @@ internal sealed class Flusher
         var memtable = _live.AcquireOldestFrozen();
         if (memtable is null) return false;
         SegmentInfo? info = null;
+        var began = Stopwatch.GetTimestamp();
         try
         {
             info = WriteSegment(_context, _retired, memtable);
@@ -101,6 +103,8 @@ internal sealed class Flusher
             _log.Advance(memtable.LastLsn);
             Interlocked.Increment(ref _segmentsWritten);
             Interlocked.Add(ref _bytesWritten, info?.Size ?? 0);
+            _context.Counters.Flushed();
+            HestiaMeter.Record(HestiaMeter.FlushDuration, _context, Stopwatch.GetElapsedTime(began));
             Finished(null);
             _retired.Prune();
             _flushed();
@@ -109,6 +113,7 @@ internal sealed class Flusher
         catch (Exception e)
         {
             if (e is not (IOException or UnauthorizedAccessException or HestiaException) || IOErrors.IsSyncFailure(e)) _context.Health.Fail(e);
+            _context.Counters.FlushFailed();
             Finished(e);
             return false;
         }

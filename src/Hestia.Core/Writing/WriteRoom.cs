@@ -16,7 +16,6 @@ internal sealed class WriteRoom(IndexContext context, LiveSet live, LogKeeper lo
     private const long SlowdownStepBytes = 64 << 10;
 
     private readonly object _changed = new();
-    private long _stallTicks;
     private long _nextSlowdownAt;
     private Exception? _error;
 
@@ -25,8 +24,6 @@ internal sealed class WriteRoom(IndexContext context, LiveSet live, LogKeeper lo
 
     /// <summary>Asks for compaction.</summary>
     public Action? CompactionWanted { get; set; }
-
-    public TimeSpan StallTime => TimeSpan.FromSeconds((double)Interlocked.Read(ref _stallTicks) / Stopwatch.Frequency);
 
     /// <summary>Flush or compaction moved on (null), or failed with something that is worth trying again.</summary>
     public void Changed(Exception? error)
@@ -90,7 +87,7 @@ internal sealed class WriteRoom(IndexContext context, LiveSet live, LogKeeper lo
         }
         finally
         {
-            Interlocked.Add(ref _stallTicks, Stopwatch.GetTimestamp() - began);
+            context.Counters.Stalled(Stopwatch.GetTimestamp() - began, stopped: true);
         }
     }
 
@@ -102,6 +99,6 @@ internal sealed class WriteRoom(IndexContext context, LiveSet live, LogKeeper lo
         var over = live.Level0Count - context.Options.Level0Slowdown + 1;
         var began = Stopwatch.GetTimestamp();
         Thread.Sleep(Math.Clamp(over * 4 / Math.Max(1, context.Options.Level0Slowdown), 1, 4));
-        Interlocked.Add(ref _stallTicks, Stopwatch.GetTimestamp() - began);
+        context.Counters.Stalled(Stopwatch.GetTimestamp() - began, stopped: false);
     }
 }

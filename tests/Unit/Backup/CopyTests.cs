@@ -1,6 +1,6 @@
-using System.Diagnostics;
 using Hestia.Backup;
 using Hestia.Core;
+using Hestia.CrashWriter;
 using Hestia.Unit.Backup.Encryption;
 using Hestia.Unit.Crashes;
 
@@ -10,7 +10,6 @@ namespace Hestia.Unit.Backup;
 public sealed class CopyTests(ITestOutputHelper output) : IDisposable
 {
     private const string Passphrase = "for the copy";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly IndexFixture _fixture = new();
     private readonly RepositoryKey _key = EncryptedRepositoryTests.Key(Passphrase);
@@ -201,8 +200,8 @@ public sealed class CopyTests(ITestOutputHelper output) : IDisposable
         }
 
         Create("timed", _key).Dispose();
-        var length = Run("timed", null, out var finished);
-        Assert.True(finished);
+        var environment = new Dictionary<string, string> { [RepositoryJob.PassphraseVariable] = Passphrase };
+        var length = Run("timed", null).Time;
         int kills = 0, begun = 0;
         for (var round = 0; round < CrashSettings.Rounds; round++)
         {
@@ -210,8 +209,7 @@ public sealed class CopyTests(ITestOutputHelper output) : IDisposable
             using var destination = Create(name, _key);
             for (var i = 1 + random.Next(3); i > 0; i--)
             {
-                Run(name, length * random.NextDouble(), out finished);
-                if (!finished) kills++;
+                if (!Run(name, length * random.NextDouble()).Finished) kills++;
             }
 
             // What is listed is whole, killed or not.
@@ -228,26 +226,9 @@ public sealed class CopyTests(ITestOutputHelper output) : IDisposable
         output.WriteLine($"{kills} kills in {CrashSettings.Rounds} rounds, {begun} went on with what was there; "
             + $"a copy takes {length.TotalMilliseconds:F0} ms");
         Assert.InRange(kills, 1, int.MaxValue);
-    }
 
-    /// <summary>Copies in a child; with a time, kills it so long after its first word.</summary>
-    private TimeSpan Run(string destination, TimeSpan? killAfter, out bool finished)
-    {
-        var start = new ProcessStartInfo(WriterProcess.Dotnet) { RedirectStandardOutput = true, UseShellExecute = false };
-        var program = Path.Combine(AppContext.BaseDirectory, "Hestia.CrashWriter.dll");
-        foreach (var argument in (string[])["exec", program, "copy", _fixture.Folder["from"], _fixture.Folder[destination]])
-            start.ArgumentList.Add(argument);
-        start.Environment["HESTIA_TEST_PASSPHRASE"] = Passphrase;
-        start.Environment["DOTNET_DbgEnableMiniDump"] = "0";
-        using var process = Process.Start(start)!;
-        string? line;
-        while ((line = process.StandardOutput.ReadLine()) is not null && line != "m") Assert.False(line.StartsWith('!'), line);
-        var clock = Stopwatch.StartNew();
-        if (killAfter is { } time && !process.WaitForExit(time)) process.Kill();
-        var rest = process.StandardOutput.ReadToEnd();
-        Assert.True(process.WaitForExit(Patience));
-        finished = rest.Contains("d ", StringComparison.Ordinal);
-        return clock.Elapsed;
+        JobEnd Run(string destination, TimeSpan? killAfter) => JobProcess.Run(
+            ["copy", $"repository={_fixture.Folder["from"]}", $"destination={_fixture.Folder[destination]}"], environment, JobFault.Kill, killAfter);
     }
 
     private static void AssertWhole(BackupRepository repository, string? what = null)

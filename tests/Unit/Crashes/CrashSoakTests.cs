@@ -78,6 +78,18 @@ public sealed class CrashSoakTests(ITestOutputHelper output)
             }
         }
 
+        foreach (var job in JobFaultTests.Names)
+        {
+            foreach (var store in Enum.GetValues<StoreKind>())
+            {
+                foreach (var fault in Enum.GetValues<JobFault>())
+                {
+                    kinds.Add(($"{job} {store} {fault}", (rounds, seed) =>
+                        JobFaultScenario.Run(job, store, fault, rounds, seed, timeIsUp)));
+                }
+            }
+        }
+
         return kinds;
     }
 }
