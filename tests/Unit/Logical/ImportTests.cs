@@ -60,7 +60,8 @@ public sealed class ImportTests : IDisposable
             $$"""{"entries":{{lines.Count}},"bytes":{{bytes}},"fingerprint":null,"sha256":null}"""]);
         var result = Import(path, "target");
         Assert.Equal(
-            expected.Select(e => (LogicalFixture.Number(e.Key), IndexFixture.Bytes(e.Value))), _fixture.ReadAll("target").Select(e => (e.Key, e.Value)));
+            expected.Select(e => (Convert.ToHexString(LogicalFixture.Number(e.Key)), Convert.ToHexString(IndexFixture.Bytes(e.Value)))),
+            _fixture.ReadAll("target"));
         Assert.Equal((3_000L, 1_000L), (result.Entries, result.Duplicates));
         Assert.InRange(result.OutOfOrder, 2_000, 3_500);
         Assert.Equal(["Duplicates", "OutOfOrder"], result.Findings.Select(static f => f.Code));

@@ -27,14 +27,14 @@ internal sealed class LogicalFixture : IDisposable
     public ExportResult Export(HestiaIndex index, string name = "export.jsonl", ExportOptions? options = null) =>
         IndexExport.Write(index, Folder[name], options);
 
-    /// <summary>Reads a source to its end; its entries in order, and proven like an import does.</summary>
-    public static List<(byte[] Key, byte[] Value)> ReadAll(EntrySource source)
+    /// <summary>Reads a source to its end; its entries in order, in hexadecimal, and proven like an import does.</summary>
+    public static List<(string Key, string Value)> ReadAll(EntrySource source)
     {
-        var all = new List<(byte[], byte[])>();
+        var all = new List<(string, string)>();
         using var fingerprint = new LogicalFingerprint();
         while (source.MoveNext())
         {
-            all.Add((source.Key.ToArray(), source.Value.ToArray()));
+            all.Add((Convert.ToHexString(source.Key), Convert.ToHexString(source.Value)));
             fingerprint.Add(source.Key, source.Value);
         }
 
@@ -43,15 +43,15 @@ internal sealed class LogicalFixture : IDisposable
         return all;
     }
 
-    public static List<(byte[] Key, byte[] Value)> ReadAll(HestiaIndex index)
+    public static List<(string Key, string Value)> ReadAll(HestiaIndex index)
     {
-        var all = new List<(byte[], byte[])>();
+        var all = new List<(string, string)>();
         using var cursor = index.Scan();
-        while (cursor.MoveNext()) all.Add((cursor.Key.ToArray(), cursor.Value.ToArray()));
+        while (cursor.MoveNext()) all.Add((Convert.ToHexString(cursor.Key), Convert.ToHexString(cursor.Value)));
         return all;
     }
 
-    public List<(byte[] Key, byte[] Value)> ReadAll(string name)
+    public List<(string Key, string Value)> ReadAll(string name)
     {
         using var index = HestiaIndex.Open(Folder[name], new IndexOptions { ReadOnly = true });
         return ReadAll(index);
