@@ -1,4 +1,5 @@
 using Hestia.Core;
+using Hestia.Core.Control;
 
 namespace Hestia.Backup;
 
@@ -49,4 +50,7 @@ public sealed record ArchiveResult
     /// here on), WalDamaged (a log file could not be read whole), ArchiveNoLog (durability Off).
     /// </summary>
     public IReadOnlyList<Finding> Findings { get; init; } = [];
+
+    /// <summary>How the index was reached.</summary>
+    public IndexVia Via { get; init; }
 }

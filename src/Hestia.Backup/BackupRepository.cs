@@ -4,6 +4,7 @@ using Hestia.Backup.Format;
 using Hestia.Backup.Jobs;
 using Hestia.Backup.Stores;
 using Hestia.Core;
+using Hestia.Core.Control;
 using Hestia.Core.IO;
 
 namespace Hestia.Backup;
@@ -88,32 +89,35 @@ public sealed partial class BackupRepository : IDisposable
     /// <summary>
     /// Backs up an open index: flush, pin, copy, unpin; writers go on. It holds exactly the writes up to the LSN it names.
     /// </summary>
-    /// <param name="index">An open index.</param>
+    /// <param name="index">An open index: of this process, or of another, which flushes and pins while this one copies.</param>
     /// <param name="options">How; null for the defaults.</param>
     /// <param name="progress">Called from several threads, one at a time, at most ten times a second. Bytes are those to send.</param>
     /// <param name="cancellationToken">Cancels: no backup is made, and what was sent is not sent again by the next.</param>
     /// <exception cref="HestiaException">
     /// SourceDamaged, DiskFull, RepositoryNotFound (it went away), IndexClosed, IndexFailed, IndexReadOnly (a read-only session whose log
-    /// holds more than its segments), InvalidOption, IoError, AccessDenied.
+    /// holds more than its segments), InvalidOption, IoError, AccessDenied; of an index of another process also OwnerLost, TimedOut, PinExpired.
     /// </exception>
     public BackupResult Backup(
-        HestiaIndex index,
+        IMaintainedIndex index,
         BackupOptions? options = null,
         IProgress<WorkProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(index);
-        return new BackupJob(_context, options ?? new BackupOptions(), progress, cancellationToken).Run(index);
+        return Backup(index, index is RemoteIndex ? IndexVia.Endpoint : IndexVia.Session, options, progress, cancellationToken);
     }
 
-    /// <summary>Backs up a closed index: opens it for the time of the backup, which recovers and flushes it.</summary>
+    /// <summary>
+    /// Backs up the index in a folder: through the process that has it open, or, if it is closed, opened for the time of the backup, which
+    /// recovers and flushes it.
+    /// </summary>
     /// <param name="indexPath">Folder of the index.</param>
     /// <param name="options">How; null for the defaults.</param>
     /// <param name="progress">As for an open index.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="HestiaException">
-    /// As for an open index, and all that opening one reports; IndexInUse if somebody has it open.
+    /// As for an open index, and all that opening one reports; IndexInUse if somebody has it open who cannot be asked.
     /// </exception>
     public BackupResult Backup(
         string indexPath,
@@ -123,16 +127,16 @@ public sealed partial class BackupRepository : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentException.ThrowIfNullOrEmpty(indexPath);
-        return WithClosed(indexPath, index => Backup(index, options, progress, cancellationToken), cancellationToken);
+        return WithIndex(indexPath, (index, via) => Backup(index, via, options, progress, cancellationToken), cancellationToken);
     }
 
     /// <summary>What a backup of this index would send now, without flushing it.</summary>
     /// <param name="index">An open index.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="HestiaException">
-    /// As <see cref="Backup(HestiaIndex, BackupOptions?, IProgress{WorkProgress}?, CancellationToken)"/>.
+    /// As <see cref="Backup(IMaintainedIndex, BackupOptions?, IProgress{WorkProgress}?, CancellationToken)"/>.
     /// </exception>
-    public BackupPlan PlanBackup(HestiaIndex index, CancellationToken cancellationToken = default)
+    public BackupPlan PlanBackup(IMaintainedIndex index, CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(index);
@@ -283,7 +287,7 @@ public sealed partial class BackupRepository : IDisposable
     /// Ships the log of an open index into the archive: what is durable and not there yet. The first time it also makes the index keep its log
     /// until it is shipped. Meant to run every minute; with nothing new it does not even look at the repository.
     /// </summary>
-    /// <param name="index">An open index.</param>
+    /// <param name="index">An open index, of this process or of another.</param>
     /// <param name="options">How; null for the defaults.</param>
     /// <param name="progress">Reports the bytes sent.</param>
     /// <param name="cancellationToken">Cancels; the next shipment goes on from there.</param>
@@ -292,17 +296,17 @@ public sealed partial class BackupRepository : IDisposable
     /// InvalidOption, IoError, AccessDenied.
     /// </exception>
     public ArchiveResult Archive(
-        HestiaIndex index,
+        IMaintainedIndex index,
         ArchiveOptions? options = null,
         IProgress<WorkProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(index);
-        return new ArchiveJob(_context, options ?? new ArchiveOptions(), progress, cancellationToken).Run(index);
+        return Archive(index, index is RemoteIndex ? IndexVia.Endpoint : IndexVia.Session, options, progress, cancellationToken);
     }
 
-    /// <summary>Ships the log of a closed index, which is opened for that time.</summary>
+    /// <summary>Ships the log of the index in a folder: through the process that has it open, or, if it is closed, opened for that time.</summary>
     /// <param name="indexPath">Folder of the index.</param>
     /// <param name="options">How; null for the defaults.</param>
     /// <param name="progress">Reports the bytes sent.</param>
@@ -316,7 +320,7 @@ public sealed partial class BackupRepository : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentException.ThrowIfNullOrEmpty(indexPath);
-        return WithClosed(indexPath, index => Archive(index, options, progress, cancellationToken), cancellationToken);
+        return WithIndex(indexPath, (index, via) => Archive(index, via, options, progress, cancellationToken), cancellationToken);
     }
 
     /// <summary>The state of the log archive, one entry per timeline.</summary>
@@ -338,14 +342,22 @@ public sealed partial class BackupRepository : IDisposable
         _context.Store.Dispose();
     }
 
-    /// <summary>Opens a closed index for the time of some work, which causes no more than its own flush.</summary>
-    private T WithClosed<T>(string indexPath, Func<HestiaIndex, T> work, CancellationToken cancellationToken)
+    private BackupResult Backup(
+        IMaintainedIndex index, IndexVia via, BackupOptions? options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken) =>
+        new BackupJob(_context, options ?? new BackupOptions(), progress, cancellationToken).Run(index, via);
+
+    private ArchiveResult Archive(
+        IMaintainedIndex index, IndexVia via, ArchiveOptions? options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken) =>
+        new ArchiveJob(_context, options ?? new ArchiveOptions(), progress, cancellationToken).Run(index, via);
+
+    /// <summary>Works on the index in a folder through its owner, or opens it for that time, which causes no more than its own flush.</summary>
+    private T WithIndex<T>(string indexPath, Func<IMaintainedIndex, IndexVia, T> work, CancellationToken cancellationToken)
     {
         BackupJob.RefuseOverlap(_context, indexPath);
         var session = new IndexOptions { BackgroundCompaction = false, FileSystem = _context.Files };
-        using var index = HestiaIndex.Open(indexPath, session, cancellationToken);
-        var result = work(index);
-        index.Close();
+        using var access = IndexAccess.Open(indexPath, session, cancellationToken);
+        var result = work(access.Index, access.Via);
+        access.Close();
         return result;
     }
 

@@ -1,4 +1,5 @@
 using Hestia.Core;
+using Hestia.Core.Control;
 
 namespace Hestia.Backup;
 
@@ -40,4 +41,13 @@ public sealed record BackupResult
 
     /// <summary>How long it took, the flush included.</summary>
     public required TimeSpan Duration { get; init; }
+
+    /// <summary>How the index was reached.</summary>
+    public IndexVia Via { get; init; }
+
+    /// <summary>Whether it was flushed first.</summary>
+    public bool Flushed { get; init; }
+
+    /// <summary>Segments that flush wrote.</summary>
+    public int SegmentsFlushed { get; init; }
 }

@@ -188,6 +188,12 @@ public enum HestiaErrorCode
     /// <summary>The path holds an index or database of another format, which the command cannot serve.</summary>
     ForeignFormat,
 
+    /// <summary>The process that has the index open ended, or broke the connection, before it had answered.</summary>
+    OwnerLost,
+
+    /// <summary>The process that has the index open does not understand the request, or gives an answer that is not understood.</summary>
+    ControlUnsupported,
+
     /// <summary>A file is there already that would be overwritten.</summary>
     FileExists,
 

@@ -8,8 +8,8 @@ namespace Hestia.Core;
 /// <content>What the archive of the log needs of an open index.</content>
 public sealed partial class HestiaIndex
 {
-    /// <summary>One shipment at a time: two would ship the same records.</summary>
-    internal object ArchiveGate { get; } = new();
+    /// <summary>One shipment at a time. Not tied to a thread: another process may have the turn. Has nothing to dispose.</summary>
+    internal SemaphoreSlim ArchiveGate { get; } = new(1, 1);
 
     /// <summary>Whether the log is archived, where to and how far.</summary>
     internal ArchiveKeeper Archive => _retired.Archive;

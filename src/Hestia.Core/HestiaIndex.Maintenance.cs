@@ -97,6 +97,7 @@ public sealed partial class HestiaIndex
         Exception? failure = _context.Health.Cause is { } cause ? _context.Health.Failed(cause) : null;
         try
         {
+            _control?.Dispose();
             _pruneTimer?.Dispose();
             if (_pipeline is not null) failure = EndWriting(_pipeline) ?? failure;
         }

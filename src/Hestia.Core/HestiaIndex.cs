@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Hestia.Core.Compaction;
+using Hestia.Core.Control;
 using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
@@ -20,7 +21,7 @@ namespace Hestia.Core;
 /// recovered by closing and opening it.
 /// </para>
 /// </summary>
-public sealed partial class HestiaIndex : IDisposable
+public sealed partial class HestiaIndex : IMaintainedIndex, IDisposable
 {
     private readonly IndexContext _context;
     private readonly FileLock? _lock;
@@ -34,6 +35,7 @@ public sealed partial class HestiaIndex : IDisposable
     private readonly IDisposable? _pruneTimer;
     private readonly Lsn _openedAt;
     private readonly ManualResetEventSlim _closed = new(false);
+    private ControlServer? _control;
     private int _snapshots;
     private int _pins;
 
@@ -91,7 +93,7 @@ public sealed partial class HestiaIndex : IDisposable
     public bool IsReadOnly => _context.Options.ReadOnly;
 
     /// <summary>What opening found and did.</summary>
-    public RecoveryReport Recovery { get; }
+    public RecoveryReport Recovery { get; private set; }
 
     /// <summary>The last write that readers see. After a failure, the last one known to be durable.</summary>
     public Lsn LastLsn => ReadLimit();
@@ -127,6 +129,7 @@ public sealed partial class HestiaIndex : IDisposable
         try
         {
             index.LeaveOriginal();
+            index.Serve();
             return index;
         }
         catch (Exception e)
@@ -230,12 +233,16 @@ public sealed partial class HestiaIndex : IDisposable
 
     /// <summary>Files of the current manifest that stay until the pin is disposed. Flush first to have everything in them.</summary>
     /// <exception cref="HestiaException">IndexClosed.</exception>
-    public IndexPin Pin()
+    public IndexPin Pin(CancellationToken cancellationToken = default)
     {
         _context.Health.RequireReadable();
         var (view, manifest, bytes) = _live.AcquirePinned();
         Interlocked.Increment(ref _pins);
-        return new IndexPin(view, manifest, bytes, _context, () => Interlocked.Decrement(ref _pins));
+        return new IndexPin(manifest, bytes, _context.SettingsBytes, _context.Segments.PathOf, () =>
+        {
+            view.Release();
+            Interlocked.Decrement(ref _pins);
+        });
     }
 
     private static string FullPath(string path)

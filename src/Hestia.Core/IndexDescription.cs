@@ -1,3 +1,4 @@
+using Hestia.Core.Archiving;
 using Hestia.Core.IO;
 using Hestia.Core.Locking;
 using Hestia.Core.Manifest;
@@ -46,6 +47,9 @@ public sealed record IndexDescription
     /// <summary>Live segments per level, levels without any left out.</summary>
     public required IReadOnlyList<LevelStatistics> Levels { get; init; }
 
+    /// <summary>The last backup made of it, or null if none is known.</summary>
+    public LastBackup? LastBackup { get; init; }
+
     /// <summary>Whether the path holds an index.json, so that it is or was meant to be an index.</summary>
     public static bool IsIndex(string path) => File.Exists(System.IO.Path.Combine(path, FileNames.Settings));
 
@@ -75,6 +79,7 @@ public sealed record IndexDescription
                 EntriesUpperBound = Entries(manifest),
                 WalBytes = WalBytesOf(files, path),
                 Levels = LevelsOf(manifest.Segments),
+                LastBackup = LastBackup.Read(files, path, settings.Id),
             };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -114,6 +114,12 @@ public sealed record IndexOptions
     /// <summary>Memory that memtables kept alive only by snapshots may take, in bytes, before new snapshots are refused. Default 256 MiB.</summary>
     public long MaxSnapshotBytes { get; init; } = 256L << 20;
 
+    /// <summary>
+    /// Whether other processes of this user, and root or Administrators, can reach the index while this one has it open: to flush it, back it up, look
+    /// at it (docs/control.md). Not in a read-only session. Default true.
+    /// </summary>
+    public bool ControlEndpoint { get; init; } = true;
+
     /// <summary>The file system; tests put a simulated one here.</summary>
     internal IO.FileSystem FileSystem { get; init; } = IO.FileSystem.Physical;
 

@@ -58,5 +58,9 @@ public static class Display
     internal static string Unflushed(Hestia.Core.HestiaIndex index) =>
         Count(Math.Max(0, (long)(index.LastLsn.Value - index.Checkpoint.Value)), "write", "writes");
 
+    /// <summary>Writes that a flush has yet to put into segments; null if there are none.</summary>
+    internal static string? Unflushed(Hestia.Core.IndexStatistics index) =>
+        index.LastLsn > index.Checkpoint ? Count((long)(index.LastLsn.Value - index.Checkpoint.Value), "write", "writes") : null;
+
     internal static string Segments(long count) => Count(count, "segment", "segments");
 }

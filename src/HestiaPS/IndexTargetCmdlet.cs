@@ -1,9 +1,13 @@
 using System.Management.Automation;
 using Hestia.Core;
+using Hestia.Core.Control;
 
 namespace HestiaPS;
 
-/// <summary>A cmdlet that works on indexes given as sessions, or by path: of a session of this process, or of a closed index.</summary>
+/// <summary>
+/// A cmdlet that works on indexes given as sessions, or by path: of a session of this process, of a closed index, or of one that another process
+/// has open. It finds out by itself, and its results say which it was.
+/// </summary>
 public abstract class IndexTargetCmdlet : HestiaCmdlet
 {
     private protected const string IndexSet = "Index";
@@ -17,7 +21,7 @@ public abstract class IndexTargetCmdlet : HestiaCmdlet
     [ValidateNotNullOrEmpty]
     public IndexSession[] Index { get; set; } = [];
 
-    /// <summary>Directories of indexes; wildcards are resolved. An index that this process has open is used as it is.</summary>
+    /// <summary>Directories of indexes, open or not, here or in another process; wildcards are resolved.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
         ParameterSetName = PathSet)]
     [ValidateNotNullOrEmpty]
@@ -50,14 +54,14 @@ public abstract class IndexTargetCmdlet : HestiaCmdlet
     /// <summary>Does one index. Its failures are non-terminating.</summary>
     private protected abstract void ProcessTarget(IndexTarget target);
 
-    /// <summary>Uses the session's index, or opens the closed one for the time of the work.</summary>
-    private protected static T WithIndex<T>(IndexTarget target, bool readOnly, Func<HestiaIndex, T> work,
-        CancellationToken cancellationToken)
+    /// <summary>Works on the session's index; on the index through the process that has it open; or on the closed one, opened for that time.</summary>
+    private protected static T WithIndex<T>(IndexTarget target, Func<IMaintainedIndex, IndexVia, T> work, CancellationToken cancellationToken,
+        IndexOptions? options = null)
     {
-        if (target.Session is { } session) return work(session.Engine);
-        using var index = HestiaIndex.Open(target.Path, new IndexOptions { ReadOnly = readOnly }, cancellationToken);
-        var result = work(index);
-        index.Close(); // says so if its flush fails; Dispose would not
+        if (target.Session is { } session) return work(session.Engine, IndexVia.Session);
+        using var access = IndexAccess.Open(target.Path, options, cancellationToken);
+        var result = work(access.Index, access.Via);
+        access.Close(); // says so if its flush fails; Dispose would not
         return result;
     }
 }

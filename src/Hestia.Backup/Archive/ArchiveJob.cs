@@ -3,6 +3,7 @@ using Hestia.Backup.Format;
 using Hestia.Backup.Jobs;
 using Hestia.Core;
 using Hestia.Core.Archiving;
+using Hestia.Core.Control;
 using Hestia.Core.IO;
 using Hestia.Core.Wal;
 
@@ -22,51 +23,47 @@ internal sealed class ArchiveJob(
 
     private readonly List<Finding> _findings = [];
 
-    public ArchiveResult Run(HestiaIndex index)
+    public ArchiveResult Run(IMaintainedIndex index, IndexVia via)
     {
         if (options.QueueMaxBytes is < 0)
             throw new HestiaException(HestiaErrorCode.InvalidOption, "The archive queue cannot be negative.", action: "Give bytes, or 0 to end archiving.");
         var begun = Stopwatch.GetTimestamp();
         BackupJob.RefuseOverlap(repository, index.Path);
-        lock (index.ArchiveGate)
+        using ILogSource log = index is RemoteIndex remote
+            ? new RemoteLogSource(remote, repository.Descriptor.Id, cancellationToken)
+            : new LocalLogSource((HestiaIndex)index, repository.Descriptor.Id, cancellationToken);
+        try
         {
-            try
-            {
-                return options.QueueMaxBytes == 0 ? End(index, begun) : Ship(index, begun);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                throw HestiaException.FromIO(e, index.Path, "archiving the log of");
-            }
+            return (options.QueueMaxBytes == 0 ? End(log, begun) : Ship(log, begun)) with { Via = via };
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw HestiaException.FromIO(e, index.Path, "archiving the log of");
         }
     }
 
-    private ArchiveResult End(HestiaIndex index, long begun)
+    private ArchiveResult End(ILogSource index, long begun)
     {
-        var state = index.Archive.State;
-        var target = state?.TargetOf(repository.Descriptor.Id);
-        if (index.IsReadOnly)
-            throw new HestiaException(HestiaErrorCode.IndexReadOnly, $"The index '{index.Path}' was opened read-only.", index.Path, "Open it without ReadOnly.");
-        if (state is not null)
+        var target = index.State?.TargetOf(repository.Descriptor.Id);
+        if (index.State is { } state)
         {
             var rest = state.With(repository.Descriptor.Id, null);
-            index.Archive.Save(rest.Targets.Count == 0 ? null : rest);
+            index.Save(rest.Targets.Count == 0 ? null : rest);
         }
 
         return Result(index, target, null, begun);
     }
 
-    private ArchiveResult Ship(HestiaIndex index, long begun)
+    private ArchiveResult Ship(ILogSource index, long begun)
     {
         if (options.NewTimeline) BeginTimeline(index);
-        var archive = index.Archive;
-        var target = archive.State?.TargetOf(repository.Descriptor.Id);
-        var sameQueue = options.QueueMaxBytes is not { } wanted || wanted == archive.State?.QueueMaxBytes;
+        var target = index.State?.TargetOf(repository.Descriptor.Id);
+        var sameQueue = options.QueueMaxBytes is not { } wanted || wanted == index.State?.QueueMaxBytes;
         // Run every minute, most shipments end here, without a look at the repository.
         if (target is not null && sameQueue && index.DurableLsn <= target.Shipped) return Result(index, target, null, begun);
 
         using var snapshot = index.SnapshotLog();
-        var state = archive.State ?? ArchiveKeeper.NewState(index.Id, index.Path);
+        var state = index.State ?? ArchiveKeeper.NewState(index.Id, index.Path);
         state = state with { QueueMaxBytes = options.QueueMaxBytes ?? state.QueueMaxBytes };
         var isNew = target is null;
         if (target is null || !sameQueue)
@@ -74,7 +71,7 @@ internal sealed class ArchiveJob(
             // From here on the index keeps its log for this repository, whatever happens to this shipment.
             target ??= new ArchiveTarget(repository.Descriptor.Id, index.Timeline.Id, FirstKept(index, snapshot), 0, null);
             state = state.With(target.RepositoryId, target);
-            archive.Save(state);
+            index.Save(state);
         }
 
         repository.EnsureSame(cancellationToken);
@@ -86,7 +83,7 @@ internal sealed class ArchiveJob(
         finally
         {
             // Also what a shipment cut short has sent: the less there is to compare next time.
-            if (shipment.Target != target) archive.Save((archive.State ?? state).With(target.RepositoryId, shipment.Target));
+            if (shipment.Target != target) index.Save((index.State ?? state).With(target.RepositoryId, shipment.Target));
         }
 
         if (isNew || shipment.HasGap) WarnWithoutBackup(index, shipment.Beginning);
@@ -94,18 +91,18 @@ internal sealed class ArchiveJob(
     }
 
     /// <summary>The copy goes its own way: a timeline without a parent, and an archive that begins with the next write.</summary>
-    private void BeginTimeline(HestiaIndex index)
+    private void BeginTimeline(ILogSource index)
     {
         index.BeginTimeline(detached: true, cancellationToken);
-        var state = index.Archive.State ?? ArchiveKeeper.NewState(index.Id, index.Path);
+        var state = index.State ?? ArchiveKeeper.NewState(index.Id, index.Path);
         var target = new ArchiveTarget(
             repository.Descriptor.Id, index.Timeline.Id, index.Timeline.BranchLsn, index.LastCommitTime, RecordCrc: null);
-        index.Archive.Save(state.With(target.RepositoryId, target));
+        index.Save(state.With(target.RepositoryId, target));
         _findings.Add(BackupNeeded(index, index.Timeline.BranchLsn));
     }
 
     /// <summary>The LSN before the first one that a log file still has; the checkpoint if there is no log.</summary>
-    private static Lsn FirstKept(HestiaIndex index, LogSnapshot snapshot)
+    private static Lsn FirstKept(ILogSource index, LogSnapshot snapshot)
     {
         foreach (var log in snapshot.Files)
         {
@@ -115,20 +112,20 @@ internal sealed class ArchiveJob(
         return index.Checkpoint;
     }
 
-    private void WarnWithoutBackup(HestiaIndex index, Lsn beginning)
+    private void WarnWithoutBackup(ILogSource index, Lsn beginning)
     {
         foreach (var backup in new BackupCatalog(repository).List(cancellationToken).Backups)
             if (backup.IndexId == index.Id && backup.Lsn >= beginning) return;
         _findings.Add(BackupNeeded(index, beginning));
     }
 
-    private static Finding BackupNeeded(HestiaIndex index, Lsn beginning) => new(
+    private static Finding BackupNeeded(ILogSource index, Lsn beginning) => new(
         FindingSeverity.Warning,
         BackupNeededCode,
         $"No backup of {index.Name} leads into what is archived behind LSN {beginning}. Make one now; until then nothing behind it can be restored.",
         FirstLsn: beginning.Next);
 
-    private ArchiveResult Result(HestiaIndex index, ArchiveTarget? target, Shipment? shipment, long begun)
+    private ArchiveResult Result(ILogSource index, ArchiveTarget? target, Shipment? shipment, long begun)
     {
         var shipped = target?.Shipped ?? Lsn.None;
         var last = index.LastLsn;

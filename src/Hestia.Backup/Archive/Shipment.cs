@@ -14,7 +14,7 @@ namespace Hestia.Backup.Archive;
 internal sealed class Shipment
 {
     private readonly RepositoryContext _repository;
-    private readonly HestiaIndex _index;
+    private readonly ILogSource _index;
     private readonly ArchiveState _state;
     private readonly List<Finding> _findings;
     private readonly CancellationToken _cancellationToken;
@@ -29,7 +29,7 @@ internal sealed class Shipment
 
     public Shipment(
         RepositoryContext repository,
-        HestiaIndex index,
+        ILogSource index,
         ArchiveState state,
         ArchiveTarget target,
         List<Finding> findings,
@@ -91,8 +91,7 @@ internal sealed class Shipment
             return;
         }
 
-        var positions = _index.Archive.Positions;
-        var start = positions.TryGetValue(Target.RepositoryId, out var position) && position.Path == log.Path && position.Salt == header.Salt && position.Shipped == Target.Shipped
+        var start = _index.Position is { } position && position.Path == log.Path && position.Salt == header.Salt && position.Shipped == Target.Shipped
             ? position.Offset
             : WalFormat.FileHeaderBytes;
         using var reader = new WalReader(window, header.Seed, start);
@@ -112,7 +111,7 @@ internal sealed class Shipment
 
         EndPiece(header);
         EndComparison(header);
-        positions[Target.RepositoryId] = new LogPosition(log.Path, header.Salt, reader.NextOffset, Target.Shipped);
+        _index.Position = new LogPosition(log.Path, header.Salt, reader.NextOffset, Target.Shipped);
     }
 
     private void Take(WalFileHeader log, WalReader reader)
@@ -257,5 +256,5 @@ internal sealed class Shipment
         + $"{log.TimelineId}: '{_index.Path}' is a copy of the index that was archived, or was put back to an earlier state by other means than a restore. "
         + "Nothing was overwritten.",
         _index.Path,
-        "Find out which of the two is the copy. On it, run Backup-HestiaIndex -Wal -NewTimeline once, then make a backup.");
+        "Find out which of the two is the copy. On it, run Backup-ILogSource -Wal -NewTimeline once, then make a backup.");
 }

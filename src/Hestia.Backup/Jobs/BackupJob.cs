@@ -6,6 +6,8 @@ using Hestia.Backup.Pruning;
 using Hestia.Backup.Retention;
 using Hestia.Backup.Stores;
 using Hestia.Core;
+using Hestia.Core.Archiving;
+using Hestia.Core.Control;
 using Hestia.Core.Manifest;
 using Hestia.Core.Segments;
 
@@ -38,7 +40,7 @@ internal sealed class BackupJob(
     private readonly int _parallelism = RepositoryContext.CheckParallelism(options.Parallelism);
     private readonly TransferPace? _pace = TransferPace.Of(options.MaxBytesPerSecond);
 
-    public BackupResult Run(HestiaIndex index)
+    public BackupResult Run(IMaintainedIndex index, IndexVia via)
     {
         var begun = Stopwatch.GetTimestamp();
         var started = repository.Clock.GetUtcNow();
@@ -47,10 +49,32 @@ internal sealed class BackupJob(
         using var marker = BackupMarker.Write(repository, started, index.Id, cancellationToken);
 
         // A read-only session has nothing to flush, and says so itself where its log holds more than its segments.
-        if (!options.NoFlush && (!index.IsReadOnly || index.LastLsn > index.Checkpoint)) index.Flush(cancellationToken);
-        using var pin = index.Pin();
+        var nothingToFlush = index is HestiaIndex { IsReadOnly: true } local && local.LastLsn <= local.Checkpoint;
+        var flush = options.NoFlush || nothingToFlush ? null : index.Flush(cancellationToken);
+        using var pin = index.Pin(cancellationToken);
         var source = new BackupSource(index.Name, index.Id, index.Path, pin.Segments, pin.ManifestBytes, pin.SettingsBytes);
-        return Run(source, marker, started, begun);
+        try
+        {
+            var result = Run(source, marker, started, begun) with { Via = via, Flushed = flush is not null, SegmentsFlushed = flush?.SegmentsWritten ?? 0 };
+            Note(index, new LastBackup(
+                result.BackupId, repository.Location, repository.Descriptor.Id, result.Lsn, repository.Clock.GetUtcNow()));
+            return result;
+        }
+        catch (HestiaException e) when (e.Code == HestiaErrorCode.SourceDamaged && pin.Lost is { } lost)
+        {
+            throw new HestiaException(
+                HestiaErrorCode.PinExpired,
+                $"The files of '{index.Path}' went while they were copied, because nothing held them any more: {lost.Message} No backup was made; earlier ones are untouched.",
+                index.Path,
+                "Start the backup again: what was sent is not sent again.",
+                e);
+        }
+    }
+
+    private static void Note(IMaintainedIndex index, LastBackup backup)
+    {
+        if (index is RemoteIndex remote) remote.NoteBackup(backup);
+        else ((HestiaIndex)index).NoteBackup(backup);
     }
 
     /// <summary>Backs up what is pinned, under a marker that stands already.</summary>
@@ -153,10 +177,10 @@ internal sealed class BackupJob(
     }
 
     /// <summary>What would be sent now, without a flush.</summary>
-    public BackupPlan Plan(HestiaIndex index)
+    public BackupPlan Plan(IMaintainedIndex index)
     {
         RefuseOverlap(repository, index.Path);
-        using var pin = index.Pin();
+        using var pin = index.Pin(cancellationToken);
         var (missing, bytes) = FindMissing(pin.Segments, DamageNotes.Read(repository, cancellationToken), cancellationToken);
         return new BackupPlan(pin.Segments.Count, pin.Segments.Sum(static s => s.Size), missing.Count, bytes);
     }

@@ -74,4 +74,7 @@ public static class CheckFindings
 
     /// <summary>Whether a finding says that bytes could not be read, not that they are wrong.</summary>
     internal static bool IsUnreadable(string code) => code is ManifestUnreadable or SegmentUnreadable or EntriesUnreadable;
+
+    /// <summary>There are more findings than are shown.</summary>
+    public const string MoreFindings = nameof(MoreFindings);
 }

@@ -37,7 +37,7 @@ internal sealed class StrayFiles(FileSystem files, string indexPath, List<Findin
         foreach (var entry in files.List(indexPath))
         {
             if (entry.IsDirectory ? Array.IndexOf(Folders, entry.Name) >= 0 || entry.Name == FileNames.Quarantine
-                : entry.Name is FileNames.Settings or FileNames.Archive or FileNames.Lock) continue;
+                : entry.Name is FileNames.Settings or FileNames.Archive or FileNames.LastBackup or FileNames.Lock or FileNames.ControlSocket) continue;
             (IsTemporary(entry) ? unfinished : unknown).Add(entry.Name);
         }
 

@@ -7,8 +7,12 @@ internal static class FileNames
     public const string TemporarySuffix = ".tmp";
 
     public const string Lock = ".lock";
+    /// <summary>The socket through which other processes reach the owner of an index; never part of what it holds.</summary>
+    public const string ControlSocket = ".control";
+
     public const string Settings = "index.json";
     public const string Archive = "archive.json";
+    public const string LastBackup = "backup.json";
     public const string Manifests = "manifest";
     public const string Segments = "segments";
     public const string Wal = "wal";

@@ -32,6 +32,9 @@ internal abstract class FileSystem
     /// <summary>The clock; commit times and grace periods come from here.</summary>
     public virtual TimeProvider Clock => TimeProvider.System;
 
+    /// <summary>Whether other processes can see this file system, so that an endpoint in it is of use.</summary>
+    public virtual bool HasEndpoints => false;
+
     /// <summary>Opens a file. Every handle shares read, write and delete.</summary>
     public abstract StorageFile Open(string path, FileOpenMode mode);
 

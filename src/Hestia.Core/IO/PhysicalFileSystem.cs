@@ -5,6 +5,8 @@ namespace Hestia.Core.IO;
 /// <summary>The operating system's file system. What differs between systems is in <see cref="Platform"/>.</summary>
 internal sealed class PhysicalFileSystem : FileSystem
 {
+    public override bool HasEndpoints => true;
+
     public override StorageFile Open(string path, FileOpenMode mode) => Platform.Retry(() => new PhysicalFile(path, mode switch
     {
         FileOpenMode.Read => Platform.OpenExisting(path, write: false, FileOptions.RandomAccess),

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using Microsoft.Win32.SafeHandles;
@@ -212,6 +213,50 @@ internal static partial class Platform
         return true;
     }
 
+    /// <summary>Sets the access rights that a socket gives to the file it is bound to.</summary>
+    [UnsupportedOSPlatform("windows")]
+    public static void SetMode(SafeSocketHandle socket, UnixFileMode mode)
+    {
+        if (fchmod(socket, (uint)mode) != 0) throw LastError("fchmod failed on a socket");
+    }
+
+    /// <summary>Whether a path names a socket: the only kind of file that cannot be opened for what it is.</summary>
+    [UnsupportedOSPlatform("windows")]
+    public static bool IsSocket(string path)
+    {
+        const int ENXIO = 6, EOPNOTSUPP = 102; // the latter on macOS
+        var nonBlocking = OperatingSystem.IsMacOS() ? 0x4 : 0x800;
+        var descriptor = open(path, nonBlocking | CloseOnExec, 0);
+        if (descriptor < 0) return Marshal.GetLastPInvokeError() is ENXIO or EOPNOTSUPP or ENOTSUP;
+        new SafeFileHandle(descriptor, ownsHandle: true).Dispose();
+        return false;
+    }
+
+    /// <summary>Whether the process at the other end of a socket runs as this user, or as root. The kernel says so, not the process.</summary>
+    [UnsupportedOSPlatform("windows")]
+    public static bool IsOwnUserOrRoot(Socket socket)
+    {
+        uint user;
+        if (OperatingSystem.IsLinux())
+        {
+            const int SOL_SOCKET = 1, SO_PEERCRED = 17;
+            Span<byte> credentials = stackalloc byte[12]; // pid, uid, gid
+            if (socket.GetRawSocketOption(SOL_SOCKET, SO_PEERCRED, credentials) != credentials.Length) return false;
+            user = MemoryMarshal.Read<uint>(credentials[4..]);
+        }
+        else if (getpeereid(socket.SafeHandle, out user, out _) != 0)
+        {
+            return false;
+        }
+
+        return user == 0 || user == geteuid();
+    }
+
+    /// <summary>The process that made a named pipe.</summary>
+    [SupportedOSPlatform("windows")]
+    public static int ServerOf(SafePipeHandle pipe) => GetNamedPipeServerProcessId(pipe, out var id) ? (int)id
+        : throw new IOException($"The process behind a pipe is not known: {Marshal.GetLastPInvokeErrorMessage()}");
+
     private static bool IsTransientOnWindows(Exception e) =>
         OperatingSystem.IsWindows() && (e is IOException && (e.HResult & 0xFFFF) is 32 or 33 or 5 || e is UnauthorizedAccessException && (e.HResult & 0xFFFF) == 5);
 
@@ -271,6 +316,16 @@ internal static partial class Platform
 
     [LibraryImport("libc")]
     private static partial uint geteuid();
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fchmod(SafeSocketHandle descriptor, uint mode);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int getpeereid(SafeSocketHandle descriptor, out uint user, out uint group);
+
+    [LibraryImport("kernel32", SetLastError = true)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    private static partial bool GetNamedPipeServerProcessId(SafePipeHandle pipe, out uint processId);
 
     [LibraryImport("kernel32", SetLastError = true)]
     [return: MarshalAs(UnmanagedType.Bool)]

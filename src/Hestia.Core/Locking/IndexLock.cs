@@ -9,8 +9,11 @@ internal static class IndexLock
     private static readonly TimeSpan AttemptDelay = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Takes the exclusive lock and writes who owns it.</summary>
+    /// <param name="files">The file system.</param>
+    /// <param name="indexPath">Folder of the index.</param>
+    /// <param name="endpoint">What is said of the owner's endpoint; null for nothing.</param>
     /// <exception cref="HestiaException">IndexInUse naming the owner, LockUnsupported, AccessDenied, IoError.</exception>
-    public static FileLock Take(FileSystem files, string indexPath)
+    public static FileLock Take(FileSystem files, string indexPath, string? endpoint = null)
     {
         var path = Path.Combine(indexPath, FileNames.Lock);
         try
@@ -27,7 +30,7 @@ internal static class IndexLock
             if (held is null) throw InUse(files, indexPath);
             try
             {
-                held.WriteBody(LockOwner.Current(files.Clock).Serialize());
+                held.WriteBody((LockOwner.Current(files.Clock) with { Endpoint = endpoint }).Serialize());
                 if (isNew) files.CopyOwnership(indexPath, path);
                 return held;
             }
@@ -68,6 +71,13 @@ internal static class IndexLock
         {
             throw HestiaException.FromIO(e, path, "locking");
         }
+    }
+
+    /// <summary>Says anew where the owner can be reached, once it knows.</summary>
+    public static void WriteEndpoint(FileSystem files, string indexPath, FileLock held, string endpoint)
+    {
+        var owner = LockOwner.Read(files, indexPath) ?? LockOwner.Current(files.Clock);
+        held.WriteBody((owner with { Endpoint = endpoint }).Serialize());
     }
 
     /// <summary>Whether somebody holds the lock against a reader now.</summary>

@@ -12,6 +12,15 @@ namespace Hestia.Core.Locking;
 /// <param name="Since">When the index was opened, UTC.</param>
 public sealed record LockOwner(int ProcessId, string Host, string ProcessName, DateTimeOffset Since)
 {
+    /// <summary><see cref="Endpoint"/> of an owner that is still recovering; it will say more when it is done.</summary>
+    internal const string EndpointOpening = "opening";
+
+    /// <summary><see cref="Endpoint"/> of an owner that was told not to have one.</summary>
+    internal const string EndpointOff = "off";
+
+    /// <summary><see cref="Endpoint"/> of an owner that could not have one, for example for want of sockets in the file system.</summary>
+    internal const string EndpointFailed = "failed";
+
     private const int MaxFileBytes = 16 << 10;
 
     private static readonly Lazy<string> s_processName = new(static () =>
@@ -19,6 +28,12 @@ public sealed record LockOwner(int ProcessId, string Host, string ProcessName, D
         using var process = Process.GetCurrentProcess();
         return process.ProcessName;
     });
+
+    /// <summary>
+    /// Where the owner can be reached by other processes of its user, or root and Administrators: <c>socket:NAME</c>, a socket in the folder, or
+    /// <c>pipe:NAME</c>, a named pipe; <c>opening</c>, <c>off</c> or <c>failed</c>; null if it has none (a repair, an older version).
+    /// </summary>
+    public string? Endpoint { get; init; }
 
     /// <summary>"pid 4711 (pwsh) on db1 since 2026-04-15 03:00:00Z"</summary>
     public override string ToString() => $"pid {ProcessId} ({ProcessName}) on {Host} since {Since.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z";
@@ -36,6 +51,7 @@ public sealed record LockOwner(int ProcessId, string Host, string ProcessName, D
             json.WriteString("host", Host);
             json.WriteString("process", ProcessName);
             json.WriteString("since", Since.UtcDateTime);
+            if (Endpoint is not null) json.WriteString("endpoint", Endpoint);
             json.WriteEndObject();
         }
 
@@ -56,7 +72,10 @@ public sealed record LockOwner(int ProcessId, string Host, string ProcessName, D
                 root.GetProperty("pid").GetInt32(),
                 root.GetProperty("host").GetString() ?? "",
                 root.GetProperty("process").GetString() ?? "",
-                new DateTimeOffset(root.GetProperty("since").GetDateTime(), TimeSpan.Zero));
+                new DateTimeOffset(root.GetProperty("since").GetDateTime(), TimeSpan.Zero))
+            {
+                Endpoint = root.TryGetProperty("endpoint", out var endpoint) ? endpoint.GetString() : null,
+            };
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or FormatException or InvalidOperationException or InvalidDataException
                                     or IOException or UnauthorizedAccessException or ArgumentException)

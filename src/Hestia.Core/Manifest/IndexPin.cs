@@ -1,4 +1,3 @@
-using Hestia.Core.Reading;
 using Hestia.Core.Segments;
 
 namespace Hestia.Core.Manifest;
@@ -16,20 +15,32 @@ public sealed record PinnedSegment(SegmentId Id, int Level, long Size, string Fi
 /// </summary>
 public sealed class IndexPin : IDisposable
 {
-    private readonly Action _released;
-    private IndexView? _view;
+    private readonly Func<HestiaException?>? _lost;
+    private Action? _release;
 
-    internal IndexPin(IndexView view, ManifestDocument manifest, byte[] manifestBytes, IndexContext context, Action released)
+    /// <param name="manifest">The manifest.</param>
+    /// <param name="manifestBytes">The same, byte for byte.</param>
+    /// <param name="settingsBytes">index.json.</param>
+    /// <param name="segmentPath">Where a segment is.</param>
+    /// <param name="release">Lets the files go; called once.</param>
+    /// <param name="lost">Tells whether somebody else has let them go; null where nobody can.</param>
+    internal IndexPin(
+        ManifestDocument manifest,
+        ReadOnlyMemory<byte> manifestBytes,
+        ReadOnlyMemory<byte> settingsBytes,
+        Func<SegmentId, string> segmentPath,
+        Action release,
+        Func<HestiaException?>? lost = null)
     {
-        _view = view;
-        _released = released;
+        _release = release;
+        _lost = lost;
         ManifestBytes = manifestBytes;
-        SettingsBytes = context.SettingsBytes;
+        SettingsBytes = settingsBytes;
         Checkpoint = manifest.Checkpoint;
         CheckpointTime = manifest.LastCommitTime == 0 ? null : Wal.WalFormat.FromMicroseconds(manifest.LastCommitTime);
         var segments = new List<PinnedSegment>(manifest.Segments.Count);
         foreach (var segment in manifest.Segments)
-            segments.Add(new PinnedSegment(segment.Id, segment.Level, segment.Size, context.Segments.PathOf(segment.Id)));
+            segments.Add(new PinnedSegment(segment.Id, segment.Level, segment.Size, segmentPath(segment.Id)));
         Segments = segments;
     }
 
@@ -48,11 +59,12 @@ public sealed class IndexPin : IDisposable
     /// <summary>index.json, byte for byte.</summary>
     public ReadOnlyMemory<byte> SettingsBytes { get; }
 
+    /// <summary>
+    /// Why the files may go although this was not disposed, or null: a pin on an index that another process has open ends with that process, or when
+    /// this one could not renew it in time.
+    /// </summary>
+    public HestiaException? Lost => _lost?.Invoke();
+
     /// <summary>Lets the files go.</summary>
-    public void Dispose()
-    {
-        if (Interlocked.Exchange(ref _view, null) is not { } view) return;
-        view.Release();
-        _released();
-    }
+    public void Dispose() => Interlocked.Exchange(ref _release, null)?.Invoke();
 }

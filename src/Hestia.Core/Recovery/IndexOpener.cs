@@ -37,7 +37,8 @@ internal static class IndexOpener
         var files = options.FileSystem;
         // Before the lock, so that a folder that is no index gets no .lock; once more after it, because it may just have been replaced.
         IndexSettingsFile.Read(files, path);
-        var held = options.ReadOnly ? IndexLock.TakeShared(files, path) : IndexLock.Take(files, path);
+        var endpoint = options.ControlEndpoint && files.HasEndpoints ? LockOwner.EndpointOpening : LockOwner.EndpointOff;
+        var held = options.ReadOnly ? IndexLock.TakeShared(files, path) : IndexLock.Take(files, path, endpoint);
         try
         {
             var settings = IndexSettingsFile.Read(files, path, out var settingsBytes);

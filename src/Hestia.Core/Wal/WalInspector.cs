@@ -1,3 +1,5 @@
+using Hestia.Core.Consistency;
+using Hestia.Core.Control;
 using Hestia.Core.IO;
 
 namespace Hestia.Core.Wal;
@@ -17,6 +19,29 @@ public static class WalInspector
     /// <exception cref="HestiaException">PathNotFound, NotAnIndex, AccessDenied, IoError.</exception>
     public static WalReport Check(string path, CancellationToken cancellationToken = default) =>
         Check(FileSystem.Physical, path, cancellationToken);
+
+    /// <summary>
+    /// Checks the log of an index that somebody has open, and that it reaches as far as had been acknowledged as durable when the check began.
+    /// </summary>
+    /// <exception cref="HestiaException">As for a path; IndexClosed, and of an index of another process also OwnerLost, TimedOut.</exception>
+    public static WalReport Check(IMaintainedIndex index, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(index);
+        var before = index.GetStatus(cancellationToken);
+        var report = Check(index.Path, cancellationToken);
+        var durable = before.Statistics.DurableLsn;
+        if (before.Durability == Durability.Off || report.LastLsn >= durable || !report.Healthy) return report;
+        // What segments hold by now need not be in the log.
+        if (index.GetStatus(cancellationToken).Statistics.Checkpoint >= durable) return report;
+        var finding = new Finding(
+            FindingSeverity.Error,
+            CheckFindings.WalEndsEarly,
+            $"The log ends at LSN {report.LastLsn}, but LSN {durable} had been acknowledged as durable before the check began.",
+            FileNames.Wal,
+            FirstLsn: report.LastLsn.Next,
+            LastLsn: durable);
+        return report with { Healthy = false, Findings = [.. report.Findings, finding] };
+    }
 
     /// <summary>
     /// Streams the records in order, in constant memory, and goes on behind damage, which it reports as an entry of its own.

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using Hestia.Backup;
 using Hestia.Backup.FileSets;
+using Hestia.Core;
 
 namespace HestiaPS.Commands;
 
@@ -77,8 +78,8 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
     {
         if (!Wal && (NewTimeline || MyInvocation.BoundParameters.ContainsKey(nameof(ArchiveQueueMax))))
         {
-            ThrowTerminatingError(Failures.ToErrorRecord(new Hestia.Core.HestiaException(
-                Hestia.Core.HestiaErrorCode.InvalidOption, "-ArchiveQueueMax and -NewTimeline belong to -Wal.", action: "Add -Wal.")));
+            ThrowTerminatingError(Failures.ToErrorRecord(new HestiaException(
+                HestiaErrorCode.InvalidOption, "-ArchiveQueueMax and -NewTimeline belong to -Wal.", action: "Add -Wal.")));
         }
 
         // A repository that cannot be opened fails every index: nothing can go on.
@@ -127,8 +128,8 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
     {
         if (kind is not null && (Wal || NoFlush))
         {
-            throw new Hestia.Core.HestiaException(
-                Hestia.Core.HestiaErrorCode.InvalidOption,
+            throw new HestiaException(
+                HestiaErrorCode.InvalidOption,
                 $"'{target.Path}' is a {kind.Title} directory, which is backed up as the files it is: there is no flush and no log to ship.",
                 target.Path,
                 "Leave -Wal and -NoFlush out.");
@@ -136,8 +137,8 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
 
         if (kind is null && MyInvocation.BoundParameters.ContainsKey(nameof(IndexId)))
         {
-            throw new Hestia.Core.HestiaException(
-                Hestia.Core.HestiaErrorCode.InvalidOption, $"'{target.Path}' has an id of its own; -IndexId is for folders that have none.", target.Path,
+            throw new HestiaException(
+                HestiaErrorCode.InvalidOption, $"'{target.Path}' has an id of its own; -IndexId is for folders that have none.", target.Path,
                 "Leave -IndexId out.");
         }
 
@@ -172,9 +173,9 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
 
         var (plan, unflushed) = Run($"Looking at {target.Name}", (_, token) => WithIndex(
             target,
-            readOnly: true,
-            index => (_repository.PlanBackup(index, token), index.LastLsn > index.Checkpoint ? Display.Unflushed(index) : null),
-            token));
+            (index, _) => (_repository.PlanBackup(index, token), Display.Unflushed(index.GetStatus(token).Statistics)),
+            token,
+            new IndexOptions { ReadOnly = true }));
         return $"Back up {Display.Segments(plan.Segments)} ({Display.Size(plan.Bytes)}) into {_repository.Location}, sending "
             + $"{Display.Segments(plan.SegmentsToSend)} ({Display.Size(plan.BytesToSend)})"
             + (unflushed is null ? ""

@@ -1,9 +1,10 @@
 using System.Management.Automation;
 using Hestia.Core;
+using Hestia.Core.Control;
 
 namespace HestiaPS.Commands;
 
-/// <summary>Lists this process's open sessions, or reports indexes by path without opening them.</summary>
+/// <summary>Lists this process's open sessions, or reports indexes by path without opening them: what their owner says, or their files.</summary>
 [Cmdlet(VerbsCommon.Get, "HestiaIndex", DefaultParameterSetName = SessionSet)]
 [OutputType(typeof(IndexSession), ParameterSetName = [SessionSet])]
 [OutputType(typeof(IndexInfo), ParameterSetName = [PathSet, LiteralPathSet])]
@@ -46,8 +47,27 @@ public sealed class GetHestiaIndexCommand : HestiaCmdlet
         {
             if (!TryItem(path, () => ParameterSetName == PathSet ? ResolveMany(path) : [ResolveOne(path)], out var resolved)) continue;
             foreach (var one in resolved)
-                if (TryItem(one, () => IndexDescription.Read(one), out var description)) WriteObject(new IndexInfo(description));
+                if (TryItem(one, () => Run($"Asking for {one}", (_, token) => Look(one, token)), out var info)) WriteObject(info);
         }
+    }
+
+    /// <summary>Of an owner that cannot be asked at least the files tell who it is.</summary>
+    private static IndexInfo Look(string path, CancellationToken token)
+    {
+        if (SessionRegistry.Find(path) is { } session) return new IndexInfo(session.Engine.GetStatus(token), IndexVia.Session);
+        var description = IndexDescription.Read(path);
+        if (!description.InUse) return new IndexInfo(description);
+        try
+        {
+            if (RemoteIndex.Find(path, token) is { } remote) return new IndexInfo(remote.GetStatus(token), IndexVia.Endpoint);
+        }
+        catch (HestiaException e) when (e.Code is HestiaErrorCode.IndexInUse or HestiaErrorCode.AccessDenied or HestiaErrorCode.TimedOut
+            or HestiaErrorCode.OwnerLost or HestiaErrorCode.IndexClosed or HestiaErrorCode.ControlUnsupported)
+        {
+            return new IndexInfo(description);
+        }
+
+        return new IndexInfo(IndexDescription.Read(path)); // closed meanwhile
     }
 
     private void WriteSessions()

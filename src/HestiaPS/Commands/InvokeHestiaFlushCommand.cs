@@ -11,7 +11,7 @@ public sealed class InvokeHestiaFlushCommand : IndexTargetCmdlet
     {
         if (!TryItem(target.Path, () => Explain(target), out var action) || !ShouldProcess(target.Path, action)) return;
         var done = TryItem(target.Path, () => Run($"Flushing {target.Name}", (_, token) =>
-            WithIndex(target, readOnly: false, index => new FlushReport(index, index.Flush(token)), token)), out var report);
+            WithIndex(target, (index, via) => new FlushReport(index, index.Flush(token), via), token)), out var report);
         if (done) WriteObject(report);
     }
 

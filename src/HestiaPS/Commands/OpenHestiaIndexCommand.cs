@@ -101,6 +101,10 @@ public sealed class OpenHestiaIndexCommand : HestiaCmdlet
     [ValidateRange(0L, long.MaxValue)]
     public long RetiredBytes { get; set; }
 
+    /// <summary>Serves no control endpoint: other processes cannot flush, back up or look at the index while it is open here.</summary>
+    [Parameter]
+    public SwitchParameter NoControl { get; set; }
+
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
@@ -162,6 +166,7 @@ public sealed class OpenHestiaIndexCommand : HestiaCmdlet
             CacheBytes = Given(nameof(CacheBytes), CacheBytes, defaults.CacheBytes),
             RetiredAge = Given(nameof(RetiredAge), RetiredAge, defaults.RetiredAge),
             RetiredBytes = Given<long?>(nameof(RetiredBytes), RetiredBytes, null),
+            ControlEndpoint = !NoControl,
         };
     }
 

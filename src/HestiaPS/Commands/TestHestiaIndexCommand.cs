@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using Hestia.Core;
+using Hestia.Core.Control;
 
 namespace HestiaPS.Commands;
 
@@ -20,17 +21,16 @@ public sealed class TestHestiaIndexCommand : IndexTargetCmdlet
     private protected override void ProcessTarget(IndexTarget target)
     {
         var options = new CheckOptions { Deep = Deep };
-        var done = TryItem(target.Path, () => Run($"Checking {target.Name}", (progress, token) => target.Session is { } session
-            ? session.Engine.Check(options, progress, token)
-            : IndexChecker.Check(target.Path, options, progress, token)), out var report);
+        var done = TryItem(target.Path, () => Run($"Checking {target.Name}", (progress, token) => Check(target, options, progress, token)), out var checkedBy);
         if (!done) return;
+        var (report, via) = checkedBy;
         if (Quiet)
         {
             WriteObject(report.Healthy);
             return;
         }
 
-        var result = new IndexTestResult(report, Deep, target.Encodings().Keys);
+        var result = new IndexTestResult(report, Deep, target.Encodings().Keys, via);
         WriteObject(result);
         if (!result.Healthy)
         {
@@ -40,5 +40,15 @@ public sealed class TestHestiaIndexCommand : IndexTargetCmdlet
                 $"See Findings; then 'Repair-HestiaIndex -LiteralPath ''{result.Path}'' -WhatIf' says what can be saved, "
                     + "or restore a backup.")));
         }
+    }
+
+    /// <summary>A closed index is read as it lies there, without opening it: it may be damaged.</summary>
+    private static (CheckReport Report, IndexVia Via) Check(
+        IndexTarget target, CheckOptions options, IProgress<WorkProgress> progress, CancellationToken token)
+    {
+        if (target.Session is { } session) return (session.Engine.Check(options, progress, token), IndexVia.Session);
+        return RemoteIndex.Find(target.Path, token) is { } remote
+            ? (remote.Check(options, progress, token), IndexVia.Endpoint)
+            : (IndexChecker.Check(target.Path, options, progress, token), IndexVia.Files);
     }
 }

@@ -1,4 +1,6 @@
 using System.Management.Automation;
+using Hestia.Core;
+using Hestia.Core.Control;
 using Hestia.Core.Wal;
 
 namespace HestiaPS.Commands;
@@ -15,15 +17,16 @@ public sealed class TestHestiaWalCommand : IndexTargetCmdlet
     private protected override void ProcessTarget(IndexTarget target)
     {
         var done = TryItem(target.Path, () => Run($"Checking the log of {target.Name}", (_, token) =>
-            WalInspector.Check(target.Path, token)), out var report);
+            Check(target, token)), out var checkedBy);
         if (!done) return;
+        var (report, via) = checkedBy;
         if (Quiet)
         {
             WriteObject(report.Healthy);
             return;
         }
 
-        var result = new WalTestResult(report, target.Encodings().Keys);
+        var result = new WalTestResult(report, target.Encodings().Keys, via);
         WriteObject(result);
         if (!result.Healthy)
         {
@@ -32,6 +35,28 @@ public sealed class TestHestiaWalCommand : IndexTargetCmdlet
                 $"The log at '{result.Path}' is damaged: {FindingInfo.Summary(result.Findings)} Open would: {result.OpenWould}",
                     result.Path,
                 "See Findings; then run Test-HestiaIndex on the index, and Repair-HestiaIndex with -WhatIf to see what can be saved.")));
+        }
+    }
+
+    /// <summary>The files are read in any case; who has the index open says how far its log must reach.</summary>
+    private static (WalReport Report, IndexVia Via) Check(IndexTarget target, CancellationToken token)
+    {
+        if (target.Session is { } session) return (WalInspector.Check(session.Engine, token), IndexVia.Session);
+        return FindOwner(target.Path, token) is { } remote
+            ? (WalInspector.Check(remote, token), IndexVia.Endpoint)
+            : (WalInspector.Check(target.Path, token), IndexVia.Files);
+    }
+
+    /// <summary>Null also where the owner cannot be asked: its log can be read all the same.</summary>
+    private static RemoteIndex? FindOwner(string path, CancellationToken token)
+    {
+        try
+        {
+            return IndexDescription.IsIndex(path) ? RemoteIndex.Find(path, token) : null;
+        }
+        catch (HestiaException)
+        {
+            return null;
         }
     }
 }

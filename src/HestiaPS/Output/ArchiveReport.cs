@@ -1,4 +1,5 @@
 using Hestia.Backup;
+using Hestia.Core.Control;
 
 namespace HestiaPS;
 
@@ -21,6 +22,7 @@ public sealed class ArchiveReport
         BytesSent = result.BytesSent;
         Findings = FindingInfo.From(result.Findings, Hestia.Core.DataEncoding.Bytes);
         Duration = result.Duration;
+        Via = result.Via;
     }
 
     /// <summary>Name of the index.</summary>
@@ -64,4 +66,7 @@ public sealed class ArchiveReport
 
     /// <summary>How long it took.</summary>
     public TimeSpan Duration { get; }
+
+    /// <summary>Whether the index was a session of this process, was opened for the work, or another process has it open.</summary>
+    public IndexVia Via { get; }
 }

@@ -1,4 +1,5 @@
 using Hestia.Backup;
+using Hestia.Core.Control;
 
 namespace HestiaPS;
 
@@ -18,6 +19,9 @@ public sealed class BackupReport
         SegmentsSent = result.SegmentsSent;
         SegmentsReused = result.SegmentsReused;
         Duration = result.Duration;
+        FlushedIndices = result.Flushed ? 1 : 0;
+        SegmentsWritten = result.SegmentsFlushed;
+        Via = result.Via;
     }
 
     /// <summary>Name of the backup, unique in its repository.</summary>
@@ -52,4 +56,16 @@ public sealed class BackupReport
 
     /// <summary>How long it took.</summary>
     public TimeSpan Duration { get; }
+
+    /// <summary>Indices flushed first: 1, or 0 with -NoFlush; one object comes for each index.</summary>
+    public int FlushedIndices { get; }
+
+    /// <summary>Segments that flush wrote; 0 if nothing had been written since the last one.</summary>
+    public int SegmentsWritten { get; }
+
+    /// <summary>LSN up to which segments hold everything, which is where the backup ends.</summary>
+    public ulong WalCheckpoint => Lsn;
+
+    /// <summary>Whether the index was a session of this process, was opened for the work, or another process has it open.</summary>
+    public IndexVia Via { get; }
 }

@@ -1,11 +1,12 @@
 using Hestia.Core;
+using Hestia.Core.Control;
 
 namespace HestiaPS;
 
 /// <summary>What a flush did.</summary>
 public sealed class FlushReport
 {
-    internal FlushReport(HestiaIndex index, FlushResult result)
+    internal FlushReport(IMaintainedIndex index, FlushResult result, IndexVia via)
     {
         IndexName = index.Name;
         Path = index.Path;
@@ -13,6 +14,7 @@ public sealed class FlushReport
         BytesWritten = result.BytesWritten;
         WalCheckpoint = result.Checkpoint.Value;
         Duration = result.Duration;
+        Via = via;
     }
 
     /// <summary>Name of the index.</summary>
@@ -35,4 +37,7 @@ public sealed class FlushReport
 
     /// <summary>How long it took.</summary>
     public TimeSpan Duration { get; }
+
+    /// <summary>Whether the index was a session of this process, was opened for the work, or another process has it open.</summary>
+    public IndexVia Via { get; }
 }

@@ -1,11 +1,12 @@
 using Hestia.Core;
+using Hestia.Core.Control;
 
 namespace HestiaPS;
 
 /// <summary>What Test-HestiaIndex found.</summary>
 public sealed class IndexTestResult
 {
-    internal IndexTestResult(CheckReport report, bool deep, DataEncoding keys)
+    internal IndexTestResult(CheckReport report, bool deep, DataEncoding keys, IndexVia via)
     {
         Name = report.Name;
         Path = report.Path;
@@ -18,6 +19,7 @@ public sealed class IndexTestResult
         Checkpoint = report.Checkpoint.Value;
         Findings = FindingInfo.From(report.Findings, keys);
         Duration = report.Duration;
+        Via = via;
     }
 
     /// <summary>Name of the index.</summary>
@@ -52,4 +54,7 @@ public sealed class IndexTestResult
 
     /// <summary>How long it took.</summary>
     public TimeSpan Duration { get; }
+
+    /// <summary>Whether it was a session of this process, was done through the process that has the index open, or its files were read.</summary>
+    public IndexVia Via { get; }
 }

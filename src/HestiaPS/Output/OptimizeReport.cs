@@ -1,11 +1,12 @@
 using Hestia.Core;
+using Hestia.Core.Control;
 
 namespace HestiaPS;
 
 /// <summary>What a compaction did.</summary>
 public sealed class OptimizeReport
 {
-    internal OptimizeReport(HestiaIndex index, CompactionResult result)
+    internal OptimizeReport(IMaintainedIndex index, CompactionResult result, IndexVia via)
     {
         IndexName = index.Name;
         Path = index.Path;
@@ -15,6 +16,7 @@ public sealed class OptimizeReport
         BytesAfter = result.BytesAfter;
         BytesRewritten = result.BytesRewritten;
         Duration = result.Duration;
+        Via = via;
     }
 
     /// <summary>Name of the index.</summary>
@@ -40,4 +42,7 @@ public sealed class OptimizeReport
 
     /// <summary>How long it took.</summary>
     public TimeSpan Duration { get; }
+
+    /// <summary>Whether the index was a session of this process, was opened for the work, or another process has it open.</summary>
+    public IndexVia Via { get; }
 }

@@ -1,4 +1,5 @@
 using Hestia.Core;
+using Hestia.Core.Control;
 using Hestia.Core.Wal;
 
 namespace HestiaPS;
@@ -6,7 +7,7 @@ namespace HestiaPS;
 /// <summary>What Test-HestiaWal found.</summary>
 public sealed class WalTestResult
 {
-    internal WalTestResult(WalReport report, DataEncoding keys)
+    internal WalTestResult(WalReport report, DataEncoding keys, IndexVia via)
     {
         Path = report.CheckedPath;
         Healthy = report.Healthy;
@@ -19,6 +20,7 @@ public sealed class WalTestResult
         LastCommitTime = report.LastCommitTime?.ToUniversalTime();
         OpenWould = report.OpenWould;
         Findings = FindingInfo.From(report.Findings, keys);
+        Via = via;
     }
 
     /// <summary>What was tested.</summary>
@@ -53,4 +55,7 @@ public sealed class WalTestResult
 
     /// <summary>What was found.</summary>
     public FindingInfo[] Findings { get; }
+
+    /// <summary>Whether it was a session of this process, was done through the process that has the index open, or its files were read.</summary>
+    public IndexVia Via { get; }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Hestia.Backup;
 using Hestia.Core;
+using Hestia.Core.Control;
 
 namespace Hestia.Unit.Backup;
 
@@ -149,12 +150,25 @@ public sealed class BackupTests : IDisposable
     }
 
     [Fact]
-    public void An_index_that_is_open_elsewhere_is_said_to_be_in_use()
+    public void An_index_that_is_open_elsewhere_is_backed_up_through_its_owner()
     {
         using var repository = _fixture.Open();
         using var index = _fixture.Create(5);
+        var result = repository.Backup(_fixture.IndexPath);
+        Assert.Equal((new Lsn(5), IndexVia.Endpoint, true, 1), (result.Lsn, result.Via, result.Flushed, result.SegmentsFlushed));
+        Assert.Equal(0, index.GetStatistics().Pins);
+        Assert.Equal(IndexVia.Session, repository.Backup(index).Via);
+    }
+
+    [Fact]
+    public void An_index_that_is_open_elsewhere_without_an_endpoint_is_said_to_be_in_use()
+    {
+        using var repository = _fixture.Open();
+        _fixture.Create(5).Close();
+        using var index = HestiaIndex.Open(_fixture.IndexPath, new IndexOptions { ControlEndpoint = false });
         var e = Assert.Throws<HestiaException>(() => repository.Backup(_fixture.IndexPath));
         Assert.Equal(HestiaErrorCode.IndexInUse, e.Code);
+        Assert.Contains($"pid {Environment.ProcessId}", e.Message, StringComparison.Ordinal);
         Assert.Empty(repository.List());
     }
 

@@ -52,6 +52,7 @@ public abstract class IndexTestBase : IDisposable
         Directory.CreateDirectory(target);
         foreach (var file in Directory.GetFiles(source))
         {
+            if (Path.GetFileName(file) == Hestia.Core.IO.FileNames.ControlSocket) continue; // no file, and of no use to a copy
             // Not File.Copy: .NET takes a shared lock on what it opens, which .lock refuses while the index is open.
             using var from = Hestia.Core.IO.FileSystem.Physical.Open(file, Hestia.Core.IO.FileOpenMode.ReadSequential);
             var bytes = new byte[from.Length];
