@@ -21,6 +21,7 @@ internal sealed class StagedImport(FileSystem files, string folder, EntrySource 
     {
         // Nobody relies on it before it is whole, synced and checked.
         Durability = Durability.Off,
+        ControlEndpoint = false,
         CacheBytes = 8 << 20,
         RetiredAge = TimeSpan.Zero,
         RetiredBytes = 0,
