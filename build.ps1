@@ -288,6 +288,16 @@ function Invoke-Bench([string[]] $Arguments, [switch] $Quick) {
     $rates = Join-Path $folder "$name-powershell.json"
     Write-Step "Bench: the $name suite"
     $suite = Invoke-Program -FilePath 'dotnet' -ArgumentList 'exec', $program, 'suite', '--scale', $name, '--json', $results
+    Write-Step 'Bench: backup, restore and verification beside cp, rsync and restic'
+    $backups = Join-Path $folder "$name-repository.json"
+    foreach ($bytes in ($Quick ? @(64MB) : @(1GB, 10GB))) {
+        $steps = $bytes -gt 1GB ? @('--steps', 'backup,verify,restore,increment,s3', '--rounds', '2') : @()
+        $few = $Quick ? @('--rounds', '1', '--segments', '500') : @()
+        $repository = Invoke-Program -FilePath 'dotnet' -ArgumentList (
+            @('exec', $program, 'repository', '--size', "$bytes", '--json', $backups) + $steps + $few)
+        $suite = [Math]::Max($suite, $repository)
+    }
+
     Write-Step 'Bench: the cmdlets beside empty ones'
     $size = $Quick ? @('-Entries', '20000', '-Rounds', '2') : @()
     $script = Join-Path $root 'bench/Measure-PowerShell.ps1'
@@ -295,7 +305,7 @@ function Invoke-Bench([string[]] $Arguments, [switch] $Quick) {
         @('-NoProfile', '-NonInteractive', '-File', $script, '-Destination', $rates) + $size)
     $page = $Quick ? (Join-Path $folder 'quick.md') : (Join-Path $root 'docs/benchmarks.md')
     $report = Invoke-Program -FilePath 'dotnet' -ArgumentList 'exec', $program, 'report', '--json', $results, '--powershell', $rates,
-        '--output', $page
+        '--repository', $backups, '--output', $page
     [Math]::Max([Math]::Max($suite, $cmdlets), $report)
 }
 

@@ -1,5 +1,6 @@
 using Hestia.Bench;
 using Hestia.Bench.Reporting;
+using Hestia.Bench.Repositories;
 using Hestia.Bench.Workloads;
 
 if (args is ["run", .. var options])
@@ -12,6 +13,14 @@ else if (args is ["suite", .. var suiteOptions])
 {
     return Suite.Run(suiteOptions);
 }
+else if (args is ["repository", .. var repositoryOptions])
+{
+    return RepositoryBench.Run(repositoryOptions);
+}
+else if (args is ["repository-step", .. var stepArguments])
+{
+    return RepositoryStep.Run(stepArguments);
+}
 else if (args is ["report", .. var reportOptions])
 {
     return ReportCommand.Run(reportOptions);
@@ -23,4 +32,5 @@ else if (args is ["child", .. var childOptions])
 }
 
 Console.Error.WriteLine(BenchArguments.Usage);
+Console.Error.WriteLine(RepositoryArguments.Usage);
 return args is ["help" or "--help" or "-h"] or [] ? 0 : 2;

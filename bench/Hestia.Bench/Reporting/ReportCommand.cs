@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Hestia.Bench.Repositories;
 
 namespace Hestia.Bench.Reporting;
 
@@ -7,20 +8,22 @@ internal static class ReportCommand
 {
     public static int Run(ReadOnlySpan<string> options)
     {
-        var (json, powershell, output) = ("", "", Path.Combine("docs", "benchmarks.md"));
+        var (json, powershell, repository, output) = ("", "", "", Path.Combine("docs", "benchmarks.md"));
         for (var i = 0; i + 1 < options.Length; i += 2)
         {
             switch (options[i])
             {
                 case "--json": json = options[i + 1]; break;
                 case "--powershell": powershell = options[i + 1]; break;
+                case "--repository": repository = options[i + 1]; break;
                 case "--output": output = options[i + 1]; break;
                 default: return Refuse($"'{options[i]}' is no option of report.");
             }
         }
 
         if (options.Length % 2 == 1) return Refuse($"{options[^1]} needs a value.");
-        if (json.Length == 0) return Refuse("report needs --json, the result files.");
+        if (json.Length == 0 && repository.Length > 0) return RepositorySection.Replace(Path.GetFullPath(output), RepositoryResults.Read(repository));
+        if (json.Length == 0) return Refuse("report needs --json, the result files, or --repository for that section alone.");
         var documents = json.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(ResultFile.Read).OrderBy(d => d.Time).ToList();
         var cmdlets = powershell.Length == 0
             ? null
@@ -30,7 +33,9 @@ internal static class ReportCommand
         var charts = Path.ChangeExtension(output, null);
         Directory.CreateDirectory(charts);
         foreach (var old in Directory.EnumerateFiles(charts, "*.svg")) File.Delete(old);
-        File.WriteAllText(output, BenchmarkPage.Make(documents, cmdlets, charts));
+        var page = BenchmarkPage.Make(documents, cmdlets, charts);
+        if (repository.Length > 0) page += RepositorySection.Make(RepositoryResults.Read(repository));
+        File.WriteAllText(output, page);
         Console.WriteLine($"written: {output}");
         return 0;
     }

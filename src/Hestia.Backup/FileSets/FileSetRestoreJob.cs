@@ -111,7 +111,7 @@ internal sealed class FileSetRestoreJob(
             (file, token) =>
             {
                 var path = Full(target.StagingPath, file.Path);
-                if (file.Size > 0) _fetch.Fetch(file.Id, file.Size, path, meter, token);
+                if (file.Size > 0) _fetch.Fetch(file.Id, file.Size, path, meter, null, token);
                 else MakeEmpty(path);
                 meter.AddItem();
             },

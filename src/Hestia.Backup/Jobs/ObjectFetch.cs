@@ -62,9 +62,9 @@ internal sealed class ObjectFetch(RepositoryContext repository, int parallelism)
             "Restore to another folder.");
     }
 
-    /// <summary>Fetches one object into a new file, and syncs it.</summary>
+    /// <summary>Fetches one object into a new file, and syncs it; <paramref name="examine"/> is done while the device still writes.</summary>
     /// <exception cref="HestiaException">ObjectMissing, ObjectDamaged, DiskFull, AccessDenied, IoError.</exception>
-    public void Fetch(SegmentId id, long size, string path, ProgressMeter meter, CancellationToken token)
+    public void Fetch(SegmentId id, long size, string path, ProgressMeter meter, Action? examine, CancellationToken token)
     {
         var name = repository.ObjectName(id);
         using var reader = repository.Store.OpenRead(name, 0, token) ?? throw Missing(name);
@@ -77,6 +77,7 @@ internal sealed class ObjectFetch(RepositoryContext repository, int parallelism)
                 throw Damaged(name, wrong);
             }
 
+            examine?.Invoke();
             file.Sync();
         }
         catch (InvalidDataException e)

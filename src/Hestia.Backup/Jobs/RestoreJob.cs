@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Hestia.Backup.Archive;
 using Hestia.Backup.Format;
@@ -22,6 +23,7 @@ internal sealed class RestoreJob(
     private readonly HashSet<string> _linked = new(StringComparer.Ordinal);
     private readonly List<Finding> _findings = [];
     private readonly ObjectFetch _fetch = new(repository, RepositoryContext.CheckParallelism(options.Parallelism));
+    private readonly ConcurrentDictionary<SegmentId, SegmentVerification> _verified = new();
     private readonly ArchiveCatalog _archive = new(repository);
     private long _bytesFetched;
     private long _recordsReplayed;
@@ -150,8 +152,16 @@ internal sealed class RestoreJob(
             _parallelism,
             (segment, token) =>
             {
-                if (local.Contains(segment.Id) && TryReuse(segment, target, meter, token)) Interlocked.Increment(ref _reused);
-                else Fetch(segment, target, meter, token);
+                if (local.Contains(segment.Id) && TryReuse(segment, target, meter, token))
+                {
+                    Interlocked.Increment(ref _reused);
+                    Examine(segment, target, token);
+                }
+                else
+                {
+                    Fetch(segment, target, meter, token);
+                }
+
                 meter.AddItem();
             },
             cancellationToken);
@@ -172,7 +182,7 @@ internal sealed class RestoreJob(
         _files.WriteAtomically(Path.Combine(target.StagingPath, FileNames.Settings), manifest.Summary.SettingsBytes);
         meter.Finish();
 
-        var report = IndexChecker.Check(_files, target.StagingPath, new CheckOptions(), progress, cancellationToken);
+        var report = IndexChecker.Check(_files, target.StagingPath, new CheckOptions { Verified = _verified }, progress, cancellationToken);
         if (!report.Healthy)
         {
             // What the device would not give back says nothing about the backup.
@@ -299,10 +309,15 @@ internal sealed class RestoreJob(
 
     private void Fetch(ManifestSegment segment, RestoreTarget target, ProgressMeter meter, CancellationToken token)
     {
-        _fetch.Fetch(segment.Id, segment.Size, SegmentPath(target.StagingPath, segment.Id), meter, token);
+        _fetch.Fetch(segment.Id, segment.Size, SegmentPath(target.StagingPath, segment.Id), meter, () => Examine(segment, target, token), token);
         Interlocked.Add(ref _bytesFetched, segment.Size);
         Interlocked.Increment(ref _fetched);
     }
+
+    /// <summary>The engine's own check of a segment, by as many threads as fetch, while its bytes are at hand.</summary>
+    private void Examine(ManifestSegment segment, RestoreTarget target, CancellationToken token) => _verified[segment.Id] = SegmentVerifier.Verify(
+        _files, SegmentPath(target.StagingPath, segment.Id), SegmentsCheck.RelativePath(segment.Id), segment.Id, segment.Size, deep: false,
+        progress: null, token);
 
     private static string SegmentPath(string index, SegmentId id) =>
         Path.Combine(index, FileNames.Segments, id + FileNames.SegmentExtension);

@@ -79,7 +79,8 @@ internal abstract class TargetContent
             foreach (var entry in rest)
             {
                 if (!entry.IsDirectory
-                    && (entry.Name is FileNames.Lock or FileNames.Archive or FileNames.LastBackup or FileNames.ControlSocket || entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal)))
+                    && (entry.Name is FileNames.Lock or FileNames.Archive or FileNames.LastBackup || entry is { Name: FileNames.ControlSocket, Length: 0 }
+                        || entry.Name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal)))
                     files.DeleteFile(Path.Combine(path, entry.Name));
             }
 

@@ -29,6 +29,7 @@ internal static class VerifiedCopy
                 if (offset + count > size) return $"is longer than {size:N0} bytes";
                 hash.AppendData(buffer, 0, count);
                 destination?.Write(offset, buffer.AsSpan(0, count));
+                destination?.StartWriting(offset, count);
                 progress(count);
             }
 

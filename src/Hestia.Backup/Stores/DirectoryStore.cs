@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using Hestia.Backup.Jobs;
 using Hestia.Core;
 using Hestia.Core.IO;
 
@@ -177,6 +178,7 @@ internal sealed class DirectoryStore : RepositoryStore
                 {
                     cancellationToken.ThrowIfCancellationRequested();
                     file.Write(offset, buffer.AsSpan(0, read));
+                    file.StartWriting(offset, read);
                 }
 
                 content.Verify();
@@ -207,11 +209,8 @@ internal sealed class DirectoryStore : RepositoryStore
         foreach (var name in names)
             for (var folder = Path.GetDirectoryName(PathOf(name))!; folders.Add(folder) && folder != _root;)
                 folder = Path.GetDirectoryName(folder)!;
-        foreach (var folder in folders)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            Guard(folder, "syncing", () => _files.SyncDirectory(folder));
-        }
+        Workers.Run(
+            [.. folders], _files.SyncsAtOnce, (folder, _) => Guard(folder, "syncing", () => _files.SyncDirectory(folder)), cancellationToken);
     }
 
     public override StoredReader? OpenRead(string name, long offset, long maxBytes, CancellationToken cancellationToken)
@@ -259,7 +258,8 @@ internal sealed class DirectoryStore : RepositoryStore
             folders.Add(Path.GetDirectoryName(path)!);
         }
 
-        foreach (var folder in folders) Guard(folder, "syncing", () => _files.SyncDirectory(folder));
+        Workers.Run(
+            [.. folders], _files.SyncsAtOnce, (folder, _) => Guard(folder, "syncing", () => _files.SyncDirectory(folder)), CancellationToken.None);
     }
 
     public override DateTime ReadClock(CancellationToken cancellationToken)

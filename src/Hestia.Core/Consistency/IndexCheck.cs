@@ -41,7 +41,7 @@ internal sealed class IndexCheck(FileSystem files, string path, CheckOptions opt
         var survey = ManifestSurvey.Make(files, path);
         var chosen = survey.Newest(settings?.Id);
         var indexId = settings?.Id ?? chosen?.Document!.IndexId;
-        var segmentsCheck = new SegmentsCheck(files, path, options.Deep, _findings, _progress, cancellation);
+        var segmentsCheck = new SegmentsCheck(files, path, options.Deep, _findings, _progress, cancellation) { Verified = options.Verified };
         var segments = chosen is null ? [] : segmentsCheck.Run(chosen.Document!, chosen.RelativePath);
         var manifest = chosen?.Document;
         var log = WalScan.Run(

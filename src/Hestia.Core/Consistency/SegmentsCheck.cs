@@ -15,6 +15,9 @@ internal sealed record CheckedSegment(ManifestSegment Manifest, bool IsWhole, bo
 internal sealed class SegmentsCheck(FileSystem files, string indexPath, bool deep, List<Finding> findings, CheckProgress progress,
     CancellationToken cancellation)
 {
+    /// <summary>Segments that were verified a moment ago, with what was found.</summary>
+    public IReadOnlyDictionary<SegmentId, SegmentVerification>? Verified { get; init; }
+
     public static string RelativePath(SegmentId id) => Path.Combine(FileNames.Segments, id + FileNames.SegmentExtension);
 
     public List<CheckedSegment> Run(ManifestDocument manifest, string manifestFile)
@@ -57,7 +60,8 @@ internal sealed class SegmentsCheck(FileSystem files, string indexPath, bool dee
             return new CheckedSegment(segment, false, true, null);
         }
 
-        var verification = SegmentVerifier.Verify(files, path, name, segment.Id, segment.Size, deep, progress.AddBytes, cancellation);
+        if (Verified?.TryGetValue(segment.Id, out var verification) == true) progress.AddBytes(segment.Size);
+        else verification = SegmentVerifier.Verify(files, path, name, segment.Id, segment.Size, deep, progress.AddBytes, cancellation);
         foreach (var found in verification.Findings) findings.Add(WithStake(found, segment));
         var whole = verification.Findings.Count == 0;
         if (whole && verification.Properties is { } properties && Difference(segment, properties) is { } difference)

@@ -85,6 +85,9 @@ internal abstract class FileSystem
     /// <summary>The names in a directory, in no particular order.</summary>
     public abstract IReadOnlyList<DirectoryEntry> List(string path);
 
+    /// <summary>How many syncs of directories are worth having under way at once.</summary>
+    public virtual int SyncsAtOnce => 1;
+
     /// <summary>Makes creations, renames and deletions in a directory durable. Nothing to do on Windows, whose journal does it.</summary>
     public abstract void SyncDirectory(string path);
 

@@ -18,6 +18,14 @@ internal abstract class StorageFile(string path) : IDisposable
     /// <summary>Writes all of <paramref name="buffer"/> at <paramref name="offset"/>, or throws.</summary>
     public abstract void Write(long offset, ReadOnlySpan<byte> buffer);
 
+    /// <summary>
+    /// Bytes that were written may begin their way to the device, so that the sync at the end finds less to do. A hint: nothing is durable for
+    /// it, and it reports no failure.
+    /// </summary>
+    public virtual void StartWriting(long offset, long count)
+    {
+    }
+
     /// <summary>Reserves space so that the file is <paramref name="length"/> bytes long and reads as zeros where nothing was written.</summary>
     public abstract void Preallocate(long length);
 

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Hestia.Unit.Crashes;
 
-/// <summary>How much is done, from the environment: HESTIA_CRASH_ROUNDS, HESTIA_CRASH_SEED, HESTIA_SOAK_MINUTES.</summary>
+/// <summary>How much is done, from the environment: HESTIA_CRASH_ROUNDS, HESTIA_CRASH_SEED, HESTIA_CRASH_JOBS, HESTIA_SOAK_MINUTES.</summary>
 internal static class CrashSettings
 {
     /// <summary>Kills for each durability.</summary>
@@ -13,6 +13,9 @@ internal static class CrashSettings
 
     /// <summary>What the moments and sizes follow from; a failure names it.</summary>
     public static int Seed { get; } = Number("HESTIA_CRASH_SEED", Environment.TickCount & 0xFFFFFF);
+
+    /// <summary>Only these of backup, restore, prune and copy, to look closer at one; null for all.</summary>
+    public static string[]? Jobs { get; } = Environment.GetEnvironmentVariable("HESTIA_CRASH_JOBS")?.Split(',');
 
     /// <summary>How long a soak goes on.</summary>
     public static TimeSpan SoakTime { get; } = TimeSpan.FromMinutes(Number("HESTIA_SOAK_MINUTES", 10));

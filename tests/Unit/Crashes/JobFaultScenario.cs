@@ -185,7 +185,8 @@ internal sealed class JobFaultScenario
         else _faults++;
         if (!end.Cancelled) return end;
         using var store = _places.Store(_location);
-        Assert.Empty(store.List("locks/", CancellationToken.None));
+        var left = store.List("locks/", CancellationToken.None).Select(static i => i.Name).ToList();
+        Assert.True(left.Count == 0, $"{_where}: cancelled after {after}, ended after {end.Time}, left {string.Join(", ", left)}");
         return end;
     }
 

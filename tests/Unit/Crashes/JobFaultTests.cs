@@ -8,7 +8,7 @@ public sealed class JobFaultTests(ITestOutputHelper output)
         get
         {
             var data = new TheoryData<string, StoreKind>();
-            foreach (var job in Names)
+            foreach (var job in CrashSettings.Jobs ?? Names)
                 foreach (var store in Enum.GetValues<StoreKind>()) data.Add(job, store);
             return data;
         }

@@ -109,37 +109,6 @@ public sealed class S3JobTests : IDisposable
         foreach (var backup in backups) Assert.True(all.Verify(backup.BackupId, new VerifyOptions { Deep = true }).Healthy);
     }
 
-    [Theory]
-    [InlineData("missing", HestiaErrorCode.ObjectMissing)]
-    [InlineData("cut", HestiaErrorCode.ObjectDamaged)]
-    [InlineData("flipped", HestiaErrorCode.ObjectDamaged)]
-    public void Damage_is_named_refused_and_where_it_shows_repaired_by_the_next_backup(string damage, HestiaErrorCode code)
-    {
-        using var repository = Open();
-        using var index = _fixture.Create(3000, compaction: false);
-        var backup = repository.Backup(index);
-        using var store = Store();
-        var victim = store.List("objects/", default).MaxBy(i => i.Size);
-        var bytes = store.ReadAll(victim.Name, (int)victim.Size, default)!;
-        if (damage == "missing") store.Delete(victim.Name, default);
-        else
-        {
-            if (damage == "flipped") bytes[bytes.Length / 2] ^= 1;
-            using var content = new BytesContent(damage == "cut" ? bytes[..^1] : bytes);
-            store.Put(victim.Name, content, default);
-        }
-
-        var check = repository.Verify(backup.BackupId, new VerifyOptions { Deep = true });
-        var finding = Assert.Single(check.Findings);
-        Assert.Equal((code.ToString(), victim.Name), (finding.Code, finding.File));
-        var refused = Assert.Throws<HestiaException>(() => repository.Restore(backup.BackupId, _fixture.Folder["restored"]));
-        Assert.Equal(code, refused.Code);
-        Assert.False(Directory.Exists(_fixture.Folder["restored"]));
-        if (damage == "flipped") return;
-        repository.Backup(index);
-        Assert.True(repository.Verify(backup.BackupId, new VerifyOptions { Deep = true }).Healthy);
-    }
-
     [Fact]
     public void A_list_fetches_the_heads_of_manifests_only()
     {
@@ -194,18 +163,66 @@ public sealed class S3JobTests : IDisposable
         foreach (var name in others)
             Assert.Equal(HestiaErrorCode.AccessDenied, Assert.Throws<HestiaException>(() => store.Delete(name, default)).Code);
 
-        // docs/repository.md has the same.
-        static string Policy(S3Place place) => $$"""
-            {"Version":"2012-10-17","Statement":[
-             {"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/small"]},
-              "Action":["s3:ListBucket","s3:ListBucketMultipartUploads"],"Resource":["arn:aws:s3:::{{place.Bucket}}"]},
-             {"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/small"]},
-              "Action":["s3:GetObject","s3:PutObject","s3:AbortMultipartUpload"],
-              "Resource":["arn:aws:s3:::{{place.Bucket}}/{{place.Prefix}}*"]},
-             {"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/small"]},
-              "Action":["s3:DeleteObject"],"Resource":["arn:aws:s3:::{{place.Bucket}}/{{place.Prefix}}locks/*"]}]}
-            """;
     }
+
+    [Fact]
+    public void A_pruning_host_removes_backups_and_what_they_leave_and_makes_no_bucket_and_no_policy()
+    {
+        var place = S3Place.Parse(_location);
+        using var index = _fixture.Create(2000);
+        using (var writer = Open())
+        {
+            writer.Backup(index);
+            IndexFixture.Fill(index, 0, 2000);
+            index.Compact();
+            writer.Backup(index);
+        }
+
+        using (var owner = _gateway.Client())
+        {
+            RadosGateway.BeginUpload(owner, place.Bucket, place.Key("objects/ab/abcd"));
+            RadosGateway.SetPolicy(owner, place.Bucket, PruningPolicy(place));
+        }
+
+        var options = _gateway.Options(user: RadosGateway.SmallUser);
+        using var repository = BackupRepository.Open(_location, options);
+        foreach (var decision in repository.PlanRemoval(new RetentionPolicy { KeepLast = 1 }))
+            if (decision.Remove) repository.Remove(decision.BackupId);
+        Assert.True(repository.Prune().ObjectsRemoved > 0);
+        var check = repository.Check();
+        Assert.True(check.Healthy && check.Orphans == 0, string.Join('\n', check.Findings));
+        Assert.True(repository.Verify(Assert.Single(repository.List()).BackupId, new VerifyOptions { Deep = true }).Healthy);
+        using var store = _gateway.Store(_location, options);
+        Thread.Sleep(2100); // ages are whole seconds
+        Assert.Equal(1, store.RemoveUnfinished(TimeSpan.FromSeconds(1), default));
+        Assert.Empty(store.List("locks/", default));
+        using var small = _gateway.Client(RadosGateway.SmallUser);
+        Assert.ThrowsAny<Amazon.S3.AmazonS3Exception>(() => RadosGateway.SetPolicy(small, place.Bucket, PruningPolicy(place)));
+        Assert.ThrowsAny<Amazon.S3.AmazonS3Exception>(() => RadosGateway.PutRaw(small, place.Bucket, "elsewhere/x"));
+    }
+
+    // docs/repository.md has the same.
+    private static string Policy(S3Place place) => $$"""
+        {"Version":"2012-10-17","Statement":[
+         {"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/small"]},
+          "Action":["s3:ListBucket","s3:ListBucketMultipartUploads"],"Resource":["arn:aws:s3:::{{place.Bucket}}"]},
+         {"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/small"]},
+          "Action":["s3:GetObject","s3:PutObject","s3:AbortMultipartUpload"],
+          "Resource":["arn:aws:s3:::{{place.Bucket}}/{{place.Prefix}}*"]},
+         {"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/small"]},
+          "Action":["s3:DeleteObject"],"Resource":["arn:aws:s3:::{{place.Bucket}}/{{place.Prefix}}locks/*"]}]}
+        """;
+
+    private static string PruningPolicy(S3Place place) => $$"""
+        {"Version":"2012-10-17","Statement":[
+         {"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/small"]},
+          "Action":["s3:ListBucket","s3:ListBucketMultipartUploads"],"Resource":["arn:aws:s3:::{{place.Bucket}}"]},
+         {"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/small"]},
+          "Action":["s3:GetObject","s3:DeleteObject","s3:AbortMultipartUpload"],
+          "Resource":["arn:aws:s3:::{{place.Bucket}}/{{place.Prefix}}*"]},
+         {"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/small"]},
+          "Action":["s3:PutObject"],"Resource":["arn:aws:s3:::{{place.Bucket}}/{{place.Prefix}}locks/*"]}]}
+        """;
 
     private BackupRepository Open() => BackupRepository.Open(_location, _gateway.Options());
 
