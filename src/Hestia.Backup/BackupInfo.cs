@@ -11,6 +11,12 @@ public sealed record BackupInfo
     /// <summary>Name of the index.</summary>
     public required string IndexName { get; init; }
 
+    /// <summary>What it is a backup of: "Hestia" for an index of ours, or the system whose folder it is, such as "HestiaStore".</summary>
+    public string Kind { get; init; } = HestiaKind;
+
+    /// <summary>The <see cref="Kind"/> of indexes of ours.</summary>
+    public const string HestiaKind = "Hestia";
+
     /// <summary>Identity of the index; names may repeat, this does not.</summary>
     public required Guid IndexId { get; init; }
 
@@ -68,7 +74,7 @@ public sealed record BackupInfo
     /// </summary>
     public DateTimeOffset MadeAt => StoredAt is { } stored && stored < Completed ? stored : Completed;
 
-    /// <summary>Settings of the index.</summary>
+    /// <summary>Settings of the index; of another system's folder only the name.</summary>
     public required IndexSettings Settings { get; init; }
 }
 

@@ -16,6 +16,17 @@ public sealed record BackupOptions
     /// Words the backup is marked with, such as "before-upgrade"; a retention policy can keep by them. At most 16 of 64 characters.
     /// </summary>
     public IReadOnlyList<string> Tags { get; init; } = [];
+
+    /// <summary>
+    /// For the folder of another system that has moved: the id of its earlier backups, which this one joins. Null makes one from machine, path and name.
+    /// </summary>
+    public Guid? IndexId { get; init; }
+
+    /// <summary>
+    /// For the folder of another system whose lock names an owner on another machine: backs it up all the same. An owner that is known to live is
+    /// refused in any case.
+    /// </summary>
+    public bool AllowUnknownOwner { get; init; }
 }
 
 /// <summary>What a backup would send now.</summary>

@@ -12,6 +12,9 @@ public sealed record BackupResult
     /// <summary>Name of the index.</summary>
     public required string IndexName { get; init; }
 
+    /// <summary>What it is a backup of: "Hestia" for an index of ours, or the system whose folder it is, such as "HestiaStore".</summary>
+    public string Kind { get; init; } = BackupInfo.HestiaKind;
+
     /// <summary>Folder of the index.</summary>
     public required string SourcePath { get; init; }
 
@@ -32,6 +35,9 @@ public sealed record BackupResult
 
     /// <summary>Segments that were in the repository already.</summary>
     public required int SegmentsReused { get; init; }
+
+    /// <summary>What the owner should know, such as that the folder of another system was damaged already when it was backed up.</summary>
+    public IReadOnlyList<Finding> Findings { get; init; } = [];
 
     /// <summary>How long it took, the flush included.</summary>
     public required TimeSpan Duration { get; init; }

@@ -11,6 +11,9 @@ public sealed record RestoreResult
     /// <summary>Name of the index.</summary>
     public required string IndexName { get; init; }
 
+    /// <summary>What was restored: "Hestia" for an index of ours, or the system whose folder it is, such as "HestiaStore".</summary>
+    public string Kind { get; init; } = BackupInfo.HestiaKind;
+
     /// <summary>Full path of the restored index.</summary>
     public required string Path { get; init; }
 
@@ -49,6 +52,9 @@ public sealed record RestoreResult
 
     /// <summary>Commit time of that write, UTC; null before the first write.</summary>
     public DateTimeOffset? RecoverableToTime { get; init; }
+
+    /// <summary>Whether what was restored passed its check; what did not is in <see cref="Findings"/>. An index of ours always did.</summary>
+    public bool Healthy { get; init; } = true;
 
     /// <summary>Whether an index was replaced.</summary>
     public required bool ReplacedIndex { get; init; }

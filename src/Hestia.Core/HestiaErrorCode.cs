@@ -199,4 +199,16 @@ public enum HestiaErrorCode
 
     /// <summary>The index is not suspended, so there is nothing to resume.</summary>
     IndexNotSuspended,
+
+    /// <summary>A file is there already that would be overwritten.</summary>
+    FileExists,
+
+    /// <summary>The path is nothing that entries can be imported from.</summary>
+    NotAnExport,
+
+    /// <summary>An export does not hold what was written into it: damaged, cut short, or a part is missing.</summary>
+    ExportDamaged,
+
+    /// <summary>Entries to import have keys that the index holds with other values.</summary>
+    EntriesDiffer,
 }

@@ -20,7 +20,10 @@ internal readonly struct DataView
     public object Decode(byte[] bytes) =>
         _type is null ? DataEncoder.Decode(_encoding, bytes) : _type.IsValid(bytes) ? _type.Decode(bytes) : bytes;
 
+    /// <summary>The bytes of a bound or prefix that someone wrote.</summary>
+    public byte[] EncodeBound(object bound) => _type is null ? EntryData.Encode(_encoding, bound) : _type.Encode(EntryData.Unwrap(bound)!);
+
     /// <summary>The bytes of a key that someone wrote.</summary>
     public byte[] EncodeKey(object key) => _type is null ? EntryData.EncodeKey(_encoding, key)
-        : _type.Encode(key is System.Management.Automation.PSObject wrapped ? wrapped.BaseObject : key);
+        : _type.Encode(EntryData.Unwrap(key)!);
 }

@@ -67,18 +67,19 @@ internal static class Failures
         HestiaErrorCode.PathNotFound or HestiaErrorCode.RepositoryNotFound or HestiaErrorCode.BackupNotFound
             or HestiaErrorCode.ObjectMissing or HestiaErrorCode.ContainerNotFound or HestiaErrorCode.KeyNotFound
             or HestiaErrorCode.SegmentMissing or HestiaErrorCode.ManifestMissing => ErrorCategory.ObjectNotFound,
-        HestiaErrorCode.NotAnIndex or HestiaErrorCode.KeyEmpty or HestiaErrorCode.KeyTooLong or HestiaErrorCode.ValueTooLarge
-            or HestiaErrorCode.BatchTooLarge or HestiaErrorCode.InvalidOption => ErrorCategory.InvalidArgument,
+        HestiaErrorCode.NotAnIndex or HestiaErrorCode.NotAnExport or HestiaErrorCode.KeyEmpty or HestiaErrorCode.KeyTooLong
+            or HestiaErrorCode.ValueTooLarge or HestiaErrorCode.BatchTooLarge or HestiaErrorCode.InvalidOption => ErrorCategory.InvalidArgument,
         HestiaErrorCode.EncodingMismatch => ErrorCategory.InvalidType,
         HestiaErrorCode.FormatUnsupported or HestiaErrorCode.ForeignFormat => ErrorCategory.NotImplemented,
         HestiaErrorCode.TargetNotEmpty or HestiaErrorCode.IndexExists or HestiaErrorCode.RepositoryExists
-            or HestiaErrorCode.BackupDiffers => ErrorCategory.ResourceExists,
+            or HestiaErrorCode.BackupDiffers or HestiaErrorCode.FileExists or HestiaErrorCode.EntriesDiffer => ErrorCategory.ResourceExists,
         HestiaErrorCode.IndexInUse => ErrorCategory.ResourceBusy,
         HestiaErrorCode.LockUnsupported or HestiaErrorCode.DiskFull => ErrorCategory.ResourceUnavailable,
         HestiaErrorCode.FormatTooNew or HestiaErrorCode.ForeignFile or HestiaErrorCode.SettingsDamaged or HestiaErrorCode.ManifestDamaged
             or HestiaErrorCode.WalDamaged or HestiaErrorCode.WalGap or HestiaErrorCode.SegmentDamaged or HestiaErrorCode.RepositoryDamaged
             or HestiaErrorCode.BackupDamaged or HestiaErrorCode.ObjectDamaged or HestiaErrorCode.SourceDamaged
-            or HestiaErrorCode.ArchiveDamaged or HestiaErrorCode.ArchiveDiverged => ErrorCategory.InvalidData,
+            or HestiaErrorCode.ArchiveDamaged or HestiaErrorCode.ArchiveDiverged
+            or HestiaErrorCode.ExportDamaged => ErrorCategory.InvalidData,
         HestiaErrorCode.IndexFailed or HestiaErrorCode.IndexClosed or HestiaErrorCode.IndexReadOnly
             or HestiaErrorCode.NotRepairable or HestiaErrorCode.LastRestorableBackup or HestiaErrorCode.PointNotReachable => ErrorCategory.InvalidOperation,
         HestiaErrorCode.SnapshotLimit or HestiaErrorCode.SegmentLimit => ErrorCategory.LimitsExceeded,

@@ -15,7 +15,7 @@ internal sealed class RestoreDrill(BackupRepository repository, Func<string> scr
     public delegate object Runner(string activity, Func<IProgress<WorkProgress>, CancellationToken, object> work);
 
     /// <summary>Fills the result in.</summary>
-    public void Run(BackupTestResult result, Runner run, Func<IndexSession, string?> validate)
+    public void Run(BackupTestResult result, Runner run, Func<object, string?> validate)
     {
         var folder = "";
         var scratch = "";
@@ -49,19 +49,27 @@ internal sealed class RestoreDrill(BackupRepository repository, Func<string> scr
     private static bool IsWithin(object target, string folder) =>
         target is string path && path.StartsWith(folder, OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase);
 
-    private void Restore(BackupTestResult result, string path, Runner run, Func<IndexSession, string?> validate)
+    private void Restore(BackupTestResult result, string path, Runner run, Func<object, string?> validate)
     {
         var begun = Stopwatch.GetTimestamp();
         var restored = (RestoreResult)run($"Restoring {result.BackupId}", (progress, token) =>
             repository.Restore(result.BackupId, path, null, progress, token));
-        var index = (HestiaIndex)run($"Opening {result.BackupId}", (_, token) =>
-            HestiaIndex.Open(path, new IndexOptions { ReadOnly = true }, token));
-        result.RecoveryTime = Stopwatch.GetElapsedTime(begun);
         result.RecoveryPoint = restored.PointInTime;
         result.Lsn = restored.Lsn.Value;
         result.Entries = restored.Entries;
         result.ObjectsHashed = restored.ObjectsVerified;
         result.BytesHashed = restored.Bytes;
+        if (restored.Kind != BackupInfo.HestiaKind)
+        {
+            // Another system's folder: its own check has looked at it, and there is no session on it.
+            result.RecoveryTime = Stopwatch.GetElapsedTime(begun);
+            Fail(result, restored.Healthy ? validate(new DirectoryInfo(path)) : restored.Findings[^1].Message);
+            return;
+        }
+
+        var index = (HestiaIndex)run($"Opening {result.BackupId}", (_, token) =>
+            HestiaIndex.Open(path, new IndexOptions { ReadOnly = true }, token));
+        result.RecoveryTime = Stopwatch.GetElapsedTime(begun);
 
         var session = SessionRegistry.Add(
             index, System.Management.Automation.Runspaces.Runspace.DefaultRunspace?.InstanceId ?? Guid.Empty);
@@ -77,6 +85,11 @@ internal sealed class RestoreDrill(BackupRepository repository, Func<string> scr
             session.Close();
         }
 
+        Fail(result, wrong);
+    }
+
+    private static void Fail(BackupTestResult result, string? wrong)
+    {
         if (wrong is null) return;
         result.Status = BackupTestStatus.Failed;
         result.Reason = wrong;

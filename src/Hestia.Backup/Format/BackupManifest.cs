@@ -1,5 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
+using Hestia.Backup.FileSets;
+using Hestia.Core;
 using Hestia.Core.Manifest;
 using Hestia.Core.Segments;
 
@@ -12,16 +14,37 @@ internal readonly record struct BackupSegment(SegmentId Id, long Size, int Level
 /// A whole backup: the summary, the manifest of the index byte for byte, and the segments. One JSON object; docs/repository.md has it to
 /// the byte. Written last, by one conditional creation: where it is, everything it names was there.
 /// </summary>
-internal sealed record BackupManifest(
-    BackupSummary Summary, byte[] IndexManifestBytes, ManifestDocument IndexManifest, IReadOnlyList<BackupSegment> Segments)
+internal sealed record BackupManifest(BackupSummary Summary, byte[] IndexManifestBytes, ManifestDocument? Index, IReadOnlyList<BackupSegment> Segments)
 {
     /// <summary>Larger is not read: the largest manifest of an index in base64, its segments and the head fit.</summary>
     public const int MaxBytes = 32 << 20;
 
-    /// <summary>Builds a manifest; the summary's counts of what it holds and its body length are filled in here.</summary>
-    public static byte[] Serialize(BackupSummary summary, ReadOnlySpan<byte> indexManifest, IReadOnlyList<BackupSegment> segments)
+    /// <summary>The files, if it is of another system's folder; the segments are then the objects that hold their content.</summary>
+    public FileSetManifest? Files { get; init; }
+
+    /// <summary>The manifest of the index.</summary>
+    /// <exception cref="HestiaException">InvalidOption: it is of another system's folder, which has neither manifest nor log of ours.</exception>
+    public ManifestDocument IndexManifest => Index ?? throw new HestiaException(
+        HestiaErrorCode.InvalidOption,
+        $"Backup {Summary.BackupId} is of a {Summary.Kind} directory, which has no log in the archive: it is restored as it was backed up.",
+        Summary.BackupId,
+        "Leave the point, the latest point and the timeline out.");
+
+    /// <summary>Builds the manifest of a folder of another system.</summary>
+    public static byte[] Serialize(BackupSummary summary, FileSetManifest files)
     {
-        var buffer = new ArrayBufferWriter<byte>(1024 + (indexManifest.Length * 4 / 3) + (segments.Count * 110));
+        var objects = files.Objects();
+        return Serialize(summary, [], objects, files);
+    }
+
+    /// <summary>Builds a manifest; the summary's counts of what it holds and its body length are filled in here.</summary>
+    public static byte[] Serialize(BackupSummary summary, ReadOnlySpan<byte> indexManifest, IReadOnlyList<BackupSegment> segments) =>
+        Serialize(summary, indexManifest, segments, null);
+
+    private static byte[] Serialize(
+        BackupSummary summary, ReadOnlySpan<byte> indexManifest, IReadOnlyList<BackupSegment> segments, FileSetManifest? files)
+    {
+        var buffer = new ArrayBufferWriter<byte>(1024 + (indexManifest.Length * 4 / 3) + ((segments.Count + (files?.Files.Count ?? 0)) * 130));
         using (var json = new Utf8JsonWriter(buffer))
         {
             json.WriteStartObject();
@@ -39,6 +62,7 @@ internal sealed record BackupManifest(
             json.WriteEndArray();
             json.WriteStartArray("wal");
             json.WriteEndArray();
+            files?.Write(json);
             json.WriteEndObject();
         }
 
@@ -48,7 +72,7 @@ internal sealed record BackupManifest(
         return SelfChecksum.Append([.. head, .. body]);
     }
 
-    /// <summary>Reads what <see cref="Serialize"/> wrote and holds its parts against each other.</summary>
+    /// <summary>Reads what Serialize wrote and holds its parts against each other.</summary>
     /// <exception cref="InvalidDataException">It is damaged.</exception>
     /// <exception cref="Core.HestiaException">FormatTooNew.</exception>
     public static BackupManifest Parse(ReadOnlySpan<byte> bytes)
@@ -63,7 +87,7 @@ internal sealed record BackupManifest(
             using var json = JsonDocument.ParseValue(ref reader);
             var root = json.RootElement;
             var indexManifestBytes = root.GetProperty("manifest").GetBytesFromBase64();
-            var indexManifest = ManifestDocument.Parse(indexManifestBytes, "the index manifest in it");
+            var indexManifest = summary.FileSet is null ? ManifestDocument.Parse(indexManifestBytes, "the index manifest in it") : null;
             var segments = new List<BackupSegment>(root.GetProperty("segments").GetArrayLength());
             foreach (var element in root.GetProperty("segments").EnumerateArray())
             {
@@ -73,13 +97,28 @@ internal sealed record BackupManifest(
             }
 
             if (root.GetProperty("wal").GetArrayLength() != 0) throw FormatVersions.UnknownFeature("the manifest", "wal");
-            Agree(summary, indexManifest, segments);
-            return new BackupManifest(summary, indexManifestBytes, indexManifest, segments);
+            if (indexManifest is not null)
+            {
+                Agree(summary, indexManifest, segments);
+                return new BackupManifest(summary, indexManifestBytes, indexManifest, segments);
+            }
+
+            var files = FileSetManifest.Parse(root);
+            Agree(summary, files, segments);
+            return new BackupManifest(summary, [], null, segments) { Files = files };
         }
         catch (Exception e) when (FormatVersions.IsParseFailure(e))
         {
             throw new InvalidDataException($"it cannot be understood: {e.Message}", e);
         }
+    }
+
+    private static void Agree(BackupSummary summary, FileSetManifest files, List<BackupSegment> segments)
+    {
+        var expected = files.Objects();
+        var agree = summary.Segments == segments.Count && expected.Count == segments.Count;
+        for (var i = 0; agree && i < segments.Count; i++) agree = expected[i] == segments[i];
+        if (!agree) throw new InvalidDataException("its parts contradict each other.");
     }
 
     /// <summary>Checksums only prove that nothing changed since it was written; this proves that it was written right.</summary>

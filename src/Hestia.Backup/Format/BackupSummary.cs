@@ -7,6 +7,11 @@ using Hestia.Core.Manifest;
 
 namespace Hestia.Backup.Format;
 
+/// <summary>Of which kind of folder a backup is, if not of an index of ours.</summary>
+/// <param name="Kind">Name of the kind, as it is registered.</param>
+/// <param name="Title">Its name for people.</param>
+internal sealed record FileSetHead(string Kind, string Title);
+
 /// <summary>
 /// The head of a backup's manifest: everything a list of backups shows. It is the first line of the file and sealed by itself, so that
 /// listing reads a few hundred bytes of each manifest and not the megabytes that follow in one of many segments.
@@ -15,6 +20,12 @@ internal sealed record BackupSummary
 {
     public const string Magic = "hestia-backup";
     public const int Version = 1;
+
+    /// <summary>
+    /// What a backup of a folder of another system says in its features, so that versions which do not know such backups refuse them by name and do
+    /// not prune around them.
+    /// </summary>
+    public const string FileSetFeature = "file-set";
 
     /// <summary>Longest head: a source path of 32,767 characters, escaped, fits.</summary>
     public const int MaxHeadBytes = 512 << 10;
@@ -67,6 +78,12 @@ internal sealed record BackupSummary
     /// <summary>Words it was marked with.</summary>
     public IReadOnlyList<string> Tags { get; init; } = [];
 
+    /// <summary>Set if it is of another system's folder; null if of an index of ours.</summary>
+    public FileSetHead? FileSet { get; init; }
+
+    /// <summary>What it is a backup of, for people.</summary>
+    public string Kind => FileSet?.Title ?? BackupInfo.HestiaKind;
+
     /// <summary>Bytes of the file after the first line feed.</summary>
     public required long BodyBytes { get; init; }
 
@@ -80,6 +97,7 @@ internal sealed record BackupSummary
             json.WriteString("format", Magic);
             json.WriteNumber("formatVersion", Version);
             json.WriteStartArray("features");
+            if (FileSet is not null) json.WriteStringValue(FileSetFeature);
             json.WriteEndArray();
             json.WriteString("id", BackupId);
             json.WriteString("nonce", Nonce);
@@ -104,6 +122,14 @@ internal sealed record BackupSummary
                 json.WriteStartArray("tags");
                 foreach (var tag in Tags) json.WriteStringValue(tag);
                 json.WriteEndArray();
+            }
+
+            if (FileSet is { } fileSet)
+            {
+                json.WriteStartObject("fileSet");
+                json.WriteString("kind", fileSet.Kind);
+                json.WriteString("title", fileSet.Title);
+                json.WriteEndObject();
             }
 
             json.WriteNumber("bodyBytes", BodyBytes);
@@ -132,7 +158,7 @@ internal sealed record BackupSummary
             var reader = new Utf8JsonReader(complete);
             using var json = JsonDocument.ParseValue(ref reader);
             var root = json.RootElement;
-            FormatVersions.Check(root, Magic, Version, "the manifest");
+            var isFileSet = FormatVersions.Check(root, Magic, Version, "the manifest", FileSetFeature);
             if (!sealedWell) throw new InvalidDataException("its first line has no checksum.");
             var hash = Encoding.ASCII.GetBytes(Convert.ToHexString(SHA256.HashData(head)).ToLowerInvariant());
             if (!seal.Slice(SealOpening.Length, hash.Length).SequenceEqual(hash))
@@ -158,6 +184,7 @@ internal sealed record BackupSummary
                 SegmentsSent = root.GetProperty("segmentsSent").GetInt32(),
                 SettingsBytes = root.GetProperty("settings").GetBytesFromBase64(),
                 Tags = ReadTags(root),
+                FileSet = isFileSet ? ReadFileSet(root.GetProperty("fileSet")) : null,
                 BodyBytes = root.GetProperty("bodyBytes").GetInt64(),
             };
         }
@@ -166,6 +193,9 @@ internal sealed record BackupSummary
             throw new InvalidDataException($"its first line cannot be understood: {e.Message}", e);
         }
     }
+
+    private static FileSetHead ReadFileSet(JsonElement element) =>
+        new(element.GetProperty("kind").GetString()!, element.GetProperty("title").GetString()!);
 
     private static string[] ReadTags(JsonElement root)
     {
@@ -183,6 +213,7 @@ internal sealed record BackupSummary
     {
         BackupId = BackupId,
         IndexName = IndexName,
+        Kind = Kind,
         IndexId = IndexId,
         SourcePath = SourcePath,
         SourceHost = Host,
@@ -200,6 +231,6 @@ internal sealed record BackupSummary
         Entries = Entries,
         Tags = Tags,
         StoredAt = storedAt is { } stored ? new DateTimeOffset(DateTime.SpecifyKind(stored, DateTimeKind.Utc)) : null,
-        Settings = IndexSettingsFile.Parse(SettingsBytes).Settings,
+        Settings = FileSet is null ? IndexSettingsFile.Parse(SettingsBytes).Settings : new IndexSettings { Name = IndexName },
     };
 }

@@ -70,7 +70,10 @@ internal static class FormatVersions
     /// <summary>Refuses another magic, a newer version, and features this version does not know.</summary>
     /// <exception cref="InvalidDataException">Another magic.</exception>
     /// <exception cref="HestiaException">FormatTooNew.</exception>
-    public static void Check(JsonElement root, string magic, int version, string name)
+    public static void Check(JsonElement root, string magic, int version, string name) => Check(root, magic, version, name, null);
+
+    /// <summary>The same for a file in which one feature is known; whether it has it.</summary>
+    public static bool Check(JsonElement root, string magic, int version, string name, string? known)
     {
         if (root.GetProperty("format").GetString() != magic) throw new InvalidDataException($"{name} is no {magic} file.");
         var found = root.GetProperty("formatVersion").GetInt32();
@@ -83,7 +86,15 @@ internal static class FormatVersions
                 "Use the newer version of Hestia that wrote it.");
         }
 
-        foreach (var feature in root.GetProperty("features").EnumerateArray()) throw UnknownFeature(name, feature.GetString() ?? "");
+        var has = false;
+        foreach (var feature in root.GetProperty("features").EnumerateArray())
+        {
+            var text = feature.GetString() ?? "";
+            if (text != known) throw UnknownFeature(name, text);
+            has = true;
+        }
+
+        return has;
     }
 
     public static HestiaException UnknownFeature(string name, string feature) => new(

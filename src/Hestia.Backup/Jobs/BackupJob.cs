@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Reflection;
+using Hestia.Backup.FileSets;
 using Hestia.Backup.Format;
 using Hestia.Backup.Pruning;
 using Hestia.Backup.Retention;
@@ -19,7 +20,11 @@ internal sealed record BackupSource(
     string Path,
     IReadOnlyList<PinnedSegment> Segments,
     ReadOnlyMemory<byte> ManifestBytes,
-    ReadOnlyMemory<byte> SettingsBytes);
+    ReadOnlyMemory<byte> SettingsBytes)
+{
+    /// <summary>Set if it is a folder of another system, which is backed up as the files it is; then there is neither manifest nor settings.</summary>
+    public FileSetSource? Files { get; init; }
+}
 
 /// <summary>
 /// One backup: marker, flush, pin, look, send, manifest, look again. The order carries the promises: the marker stands before the first
@@ -75,7 +80,7 @@ internal sealed class BackupJob(
     /// <summary>Backs up what is pinned, under a marker that stands already.</summary>
     public BackupResult Run(BackupSource source, BackupMarker marker, DateTimeOffset started, long begun)
     {
-        var document = ParseManifest(source);
+        var document = source.Files is null ? ParseManifest(source) : null;
         var names = new string[source.Segments.Count];
         for (var i = 0; i < names.Length; i++) names[i] = repository.ObjectName(source.Segments[i].Id);
 
@@ -89,7 +94,7 @@ internal sealed class BackupJob(
             var (missing, bytesMissing) = FindMissing(source.Segments, notes, cancellationToken);
             RefuseIfFull(bytesMissing);
             meter = new ProgressMeter(progress, $"Backing up {source.Name}", bytesMissing, missing.Count);
-            Send(missing, notes, meter, cancellationToken);
+            Send(missing, source.Files is not null, notes, meter, cancellationToken);
             sentBytes += bytesMissing;
             sentSegments = Math.Min(source.Segments.Count, sentSegments + missing.Count);
             if (!repository.Store.Capabilities.DurableWhenStored)
@@ -99,27 +104,29 @@ internal sealed class BackupJob(
         while (!marker.Keep(cancellationToken)); // somebody took this backup for dead: what was found may have been removed since
 
         repository.EnsureSame(cancellationToken);
+        source.Files?.Confirm();
         var summary = new BackupSummary
         {
             BackupId = marker.BackupId,
             Nonce = Guid.NewGuid(),
             IndexId = source.IndexId,
             IndexName = source.Name,
-            Timeline = document.Timeline.Id,
+            Timeline = document?.Timeline.Id ?? Guid.Empty,
             SourcePath = source.Path,
             Host = Environment.MachineName,
             Tool = s_tool,
             Started = started,
             Completed = repository.Clock.GetUtcNow(),
-            Lsn = document.Checkpoint,
-            CheckpointTime = document.LastCommitTime,
-            Entries = document.Segments.Sum(static s => s.Entries),
+            Lsn = document?.Checkpoint ?? Lsn.None,
+            CheckpointTime = document?.LastCommitTime ?? 0,
+            Entries = document?.Segments.Sum(static s => s.Entries) ?? 0,
             Segments = source.Segments.Count,
-            Bytes = document.SegmentBytes,
+            Bytes = document?.SegmentBytes ?? source.Segments.Sum(static s => s.Size),
             BytesSent = sentBytes,
             SegmentsSent = sentSegments,
             SettingsBytes = source.SettingsBytes.ToArray(),
             Tags = options.Tags,
+            FileSet = source.Files is { } files ? new FileSetHead(files.Kind.Name, files.Kind.Title) : null,
             BodyBytes = 0,
         };
         summary = Publish(summary, source, document);
@@ -128,7 +135,9 @@ internal sealed class BackupJob(
             () => FindMissing(source.Segments, DamageNotes.None, CancellationToken.None).Missing,
             missing =>
             {
-                Send(missing, DamageNotes.None, new ProgressMeter(null, "", missing.Sum(static s => s.Size), missing.Count), CancellationToken.None);
+                Send(
+                    missing, source.Files is not null, DamageNotes.None,
+                    new ProgressMeter(null, "", missing.Sum(static s => s.Size), missing.Count), CancellationToken.None);
                 repository.Store.MakeDurable(missing.ConvertAll(s => repository.ObjectName(s.Id)), CancellationToken.None);
             },
             () => repository.Store.Delete(RepositoryNames.Backup(summary.IndexId, summary.BackupId), CancellationToken.None),
@@ -143,6 +152,7 @@ internal sealed class BackupJob(
         {
             BackupId = summary.BackupId,
             IndexName = summary.IndexName,
+            Kind = summary.Kind,
             SourcePath = summary.SourcePath,
             Repository = repository.Location,
             Lsn = summary.Lsn,
@@ -203,7 +213,7 @@ internal sealed class BackupJob(
     /// <summary>
     /// Objects that are not there, or there with a wrong size or a note that they are damaged: those are replaced.
     /// </summary>
-    private (List<PinnedSegment> Missing, long Bytes) FindMissing(
+    public (List<PinnedSegment> Missing, long Bytes) FindMissing(
         IReadOnlyList<PinnedSegment> segments, DamageNotes notes, CancellationToken token)
     {
         var ids = new SegmentId[segments.Count];
@@ -232,7 +242,7 @@ internal sealed class BackupJob(
             "Free space there, or use another repository.");
     }
 
-    private void Send(List<PinnedSegment> segments, DamageNotes notes, ProgressMeter meter, CancellationToken token) => Workers.Run(
+    private void Send(List<PinnedSegment> segments, bool isForeign, DamageNotes notes, ProgressMeter meter, CancellationToken token) => Workers.Run(
         segments,
         _parallelism,
         (segment, stop) =>
@@ -240,6 +250,7 @@ internal sealed class BackupJob(
             var name = repository.ObjectName(segment.Id);
             using var content = new SegmentContent(repository.Files, segment.Id, segment.Size, segment.FilePath, meter, _pace, stop)
             {
+                IsForeign = isForeign,
                 TrustsSize = !notes.Names(name),
             };
             DamageNotes.Put(repository, name, content, stop);
@@ -261,14 +272,16 @@ internal sealed class BackupJob(
         repository.Store.MakeDurable(names, cancellationToken);
     }
 
-    private BackupSummary Publish(BackupSummary summary, BackupSource source, ManifestDocument document)
+    private BackupSummary Publish(BackupSummary summary, BackupSource source, ManifestDocument? document)
     {
-        var segments = new BackupSegment[document.Segments.Count];
+        var segments = new BackupSegment[document?.Segments.Count ?? 0];
         for (var i = 0; i < segments.Length; i++)
-            segments[i] = new BackupSegment(document.Segments[i].Id, document.Segments[i].Size, document.Segments[i].Level);
+            segments[i] = new BackupSegment(document!.Segments[i].Id, document.Segments[i].Size, document.Segments[i].Level);
         while (true)
         {
-            var bytes = BackupManifest.Serialize(summary, source.ManifestBytes.Span, segments);
+            var bytes = source.Files is { } files
+                ? BackupManifest.Serialize(summary, files.Manifest)
+                : BackupManifest.Serialize(summary, source.ManifestBytes.Span, segments);
             if (repository.Store.TryCreate(RepositoryNames.Backup(summary.IndexId, summary.BackupId), bytes, cancellationToken))
                 return summary;
             summary = summary with { BackupId = RepositoryNames.NewBackupId(summary.Started) };

@@ -26,6 +26,13 @@ internal sealed class ProgressMeter(IProgress<WorkProgress>? target, string acti
         Report(final: false);
     }
 
+    /// <summary>Both at once, for work that counts in lots.</summary>
+    public void Add(long bytes, long items)
+    {
+        Interlocked.Add(ref _items, items);
+        AddBytes(bytes);
+    }
+
     /// <summary>The last report, whatever the time.</summary>
     public void Finish() => Report(final: true);
 

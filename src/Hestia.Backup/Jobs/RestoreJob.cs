@@ -1,7 +1,5 @@
-using System.Buffers;
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Security.Cryptography;
 using Hestia.Backup.Archive;
 using Hestia.Backup.Format;
 using Hestia.Core;
@@ -20,15 +18,11 @@ namespace Hestia.Backup.Jobs;
 internal sealed class RestoreJob(
     RepositoryContext repository, RestoreOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
 {
-    private const int CopyBytes = 1 << 20;
-
-    /// <summary>Room for the small files of an index beside its segments.</summary>
-    private const long Overhead = 1 << 20;
-
     private readonly int _parallelism = RepositoryContext.CheckParallelism(options.Parallelism);
     private readonly FileSystem _files = repository.Files;
     private readonly HashSet<string> _linked = new(StringComparer.Ordinal);
     private readonly List<Finding> _findings = [];
+    private readonly ObjectFetch _fetch = new(repository, RepositoryContext.CheckParallelism(options.Parallelism));
     private readonly ConcurrentDictionary<SegmentId, SegmentVerification> _verified = new();
     private readonly ArchiveCatalog _archive = new(repository);
     private long _bytesFetched;
@@ -38,9 +32,10 @@ internal sealed class RestoreJob(
 
     public RestorePlan Plan(RestoreSource source, string targetPath)
     {
+        if (FileSetOf(source) is { } fileSet) return new FileSets.FileSetRestoreJob(repository, options, progress, cancellationToken).Plan(fileSet, targetPath);
         var point = Find(source);
         var manifest = point.Backup;
-        RefuseOverlap(targetPath);
+        _fetch.RefuseOverlap(targetPath);
         using var target = RestoreTarget.Inspect(_files, targetPath, options.Force);
         var (local, bytesToFetch) = Divide(manifest, target);
         return new RestorePlan(
@@ -51,7 +46,7 @@ internal sealed class RestoreJob(
             local.Count,
             manifest.Summary.Bytes,
             bytesToFetch + point.ArchiveBytes,
-            Available(target.Path))
+            _fetch.Available(target.Path))
         {
             Lsn = point.Lsn,
             ArchivePieces = point.Pieces.Count,
@@ -61,18 +56,19 @@ internal sealed class RestoreJob(
     public RestoreResult Run(RestoreSource source, string targetPath)
     {
         var begun = Stopwatch.GetTimestamp();
+        if (FileSetOf(source) is { } fileSet) return new FileSets.FileSetRestoreJob(repository, options, progress, cancellationToken).Run(fileSet, targetPath);
         var point = Find(source);
         var manifest = point.Backup;
-        RefuseOverlap(targetPath);
+        _fetch.RefuseOverlap(targetPath);
         using var target = RestoreTarget.Claim(_files, targetPath, options.Force);
         CheckReport report;
         ManifestDocument restored;
         try
         {
             var (local, bytesToFetch) = Divide(manifest, target);
-            RefuseIncomplete(manifest);
+            _fetch.RefuseIncomplete(manifest, cancellationToken);
             // What is made of the log takes about as much room as the log.
-            RefuseIfFull(target.Path, bytesToFetch + point.ArchiveBytes);
+            _fetch.RefuseIfFull(target.Path, bytesToFetch + point.ArchiveBytes);
             (report, restored) = Stage(point, target, local);
             cancellationToken.ThrowIfCancellationRequested();
             target.Swap();
@@ -106,6 +102,14 @@ internal sealed class RestoreJob(
             Findings = _findings,
             Duration = Stopwatch.GetElapsedTime(begun),
         };
+    }
+
+    /// <summary>The backup, if it is of another system's folder, which is restored in another way.</summary>
+    private BackupManifest? FileSetOf(RestoreSource source)
+    {
+        if (source.BackupId is not { } id) return null;
+        var catalog = new BackupCatalog(repository);
+        return catalog.ReadSummary(id, cancellationToken).FileSet is null ? null : catalog.Read(id, cancellationToken);
     }
 
     /// <summary>The way to what was asked for. A backup by itself needs no archive, and damage there does not keep it from being restored.</summary>
@@ -270,7 +274,7 @@ internal sealed class RestoreJob(
             if (_files.FileLength(source) != segment.Size) return false;
             // A file of a dead restore may never have been synced.
             using var file = _files.Open(source, isOld ? FileOpenMode.ReadSequential : FileOpenMode.ReadWrite);
-            if (CopyVerified(file.Read, null, segment, Count, token) is null)
+            if (VerifiedCopy.Run(file.Read, null, segment.Id, segment.Size, Count, token) is null)
             {
                 if (_files.TryLink(source, destination))
                 {
@@ -280,7 +284,7 @@ internal sealed class RestoreJob(
                 }
 
                 using var copy = _files.Open(destination, FileOpenMode.CreateNew);
-                if (CopyVerified(file.Read, copy, segment, static _ => { }, token) is null)
+                if (VerifiedCopy.Run(file.Read, copy, segment.Id, segment.Size, static _ => { }, token) is null)
                 {
                     copy.Sync();
                     return true;
@@ -305,31 +309,7 @@ internal sealed class RestoreJob(
 
     private void Fetch(ManifestSegment segment, RestoreTarget target, ProgressMeter meter, CancellationToken token)
     {
-        var name = repository.ObjectName(segment.Id);
-        using var reader = repository.Store.OpenRead(name, 0, token) ?? throw Missing(name);
-        var path = SegmentPath(target.StagingPath, segment.Id);
-        try
-        {
-            using var file = _files.Open(path, FileOpenMode.CreateNew);
-            if (CopyVerified((_, buffer) => reader.Read(buffer), file, segment, meter.AddBytes, token) is { } wrong)
-            {
-                Pruning.DamageNotes.Add(repository, name, token);
-                throw Damaged(name, wrong);
-            }
-
-            Examine(segment, target, token); // while the device still writes
-            file.Sync();
-        }
-        catch (InvalidDataException e)
-        {
-            Pruning.DamageNotes.Add(repository, name, token);
-            throw Damaged(name, "does not hold what was written into it: " + e.Message.TrimEnd('.'));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw HestiaException.FromIO(e, path, "writing");
-        }
-
+        _fetch.Fetch(segment.Id, segment.Size, SegmentPath(target.StagingPath, segment.Id), meter, () => Examine(segment, target, token), token);
         Interlocked.Add(ref _bytesFetched, segment.Size);
         Interlocked.Increment(ref _fetched);
     }
@@ -339,107 +319,6 @@ internal sealed class RestoreJob(
         _files, SegmentPath(target.StagingPath, segment.Id), SegmentsCheck.RelativePath(segment.Id), segment.Id, segment.Size, deep: false,
         progress: null, token);
 
-    private delegate int ReadAt(long offset, Span<byte> buffer);
-
-    /// <summary>
-    /// Reads to the end, hashes, and writes where <paramref name="destination"/> is given; null if name and bytes agree, else what is
-    /// wrong.
-    /// </summary>
-    private static string? CopyVerified(
-        ReadAt read, StorageFile? destination, ManifestSegment segment, Action<long> progress, CancellationToken token)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var buffer = ArrayPool<byte>.Shared.Rent(CopyBytes);
-        try
-        {
-            long offset = 0;
-            for (int count; (count = read(offset, buffer.AsSpan(0, CopyBytes))) > 0; offset += count)
-            {
-                token.ThrowIfCancellationRequested();
-                if (offset + count > segment.Size) return $"is longer than {segment.Size:N0} bytes";
-                hash.AppendData(buffer, 0, count);
-                destination?.Write(offset, buffer.AsSpan(0, count));
-                destination?.StartWriting(offset, count);
-                progress(count);
-            }
-
-            if (offset != segment.Size) return $"is {offset:N0} bytes long instead of {segment.Size:N0}";
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-
-        Span<byte> result = stackalloc byte[SegmentId.Size];
-        hash.GetHashAndReset(result);
-        return new SegmentId(result) == segment.Id
-            ? null
-            : $"does not hold what was written into it: its SHA-256 is {new SegmentId(result)}";
-    }
-
-    /// <summary>
-    /// Before anything is fetched: every object is there and has its size. Objects of reused segments too, as those may turn out
-    /// damaged.
-    /// </summary>
-    private void RefuseIncomplete(BackupManifest manifest)
-    {
-        var ids = new SegmentId[manifest.Segments.Count];
-        for (var i = 0; i < ids.Length; i++) ids[i] = manifest.Segments[i].Id;
-        var sizes = repository.ObjectSizes(ids, _parallelism, cancellationToken);
-        for (var i = 0; i < sizes.Length; i++)
-        {
-            var name = repository.ObjectName(ids[i]);
-            if (sizes[i] < 0) throw Missing(name);
-            if (sizes[i] != manifest.Segments[i].Size)
-                throw Damaged(name, $"is {sizes[i]:N0} bytes long instead of {manifest.Segments[i].Size:N0}");
-        }
-    }
-
-    private void RefuseIfFull(string path, long bytes)
-    {
-        var available = Available(path);
-        if (available >= bytes + Overhead) return;
-        throw new HestiaException(
-            HestiaErrorCode.DiskFull,
-            $"The restore needs {bytes + Overhead:N0} bytes beside '{path}' and {available:N0} are free there. Nothing was changed.",
-            path,
-            "Free space there, or restore to another file system.");
-    }
-
-    private long Available(string path)
-    {
-        try
-        {
-            return _files.AvailableBytes(Path.GetDirectoryName(path)!);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw HestiaException.FromIO(e, path, "asking for the free space of");
-        }
-    }
-
-    private void RefuseOverlap(string targetPath)
-    {
-        if (!repository.Store.Overlaps(targetPath) && !repository.Store.Overlaps(RestoreTarget.Resolve(_files, targetPath))) return;
-        throw new HestiaException(
-            HestiaErrorCode.InvalidOption,
-            $"The target '{targetPath}' and the repository '{repository.Location}' lie one inside the other.",
-            targetPath,
-            "Restore to another folder.");
-    }
-
     private static string SegmentPath(string index, SegmentId id) =>
         Path.Combine(index, FileNames.Segments, id + FileNames.SegmentExtension);
-
-    private HestiaException Missing(string name) => new(
-        HestiaErrorCode.ObjectMissing,
-        $"Object {name} is missing from the repository '{repository.Location}', so this backup cannot be restored. Nothing was changed.",
-        name,
-        "Test-HestiaBackup names the backups that are whole; back up the index again if it still exists.");
-
-    private HestiaException Damaged(string name, string what) => new(
-        HestiaErrorCode.ObjectDamaged,
-        $"Object {name} of the repository '{repository.Location}' {what}, so this backup cannot be restored. Nothing was changed.",
-        name,
-        "Test-HestiaBackup -Deep names the backups that are whole; back up the index again if it still exists.");
 }

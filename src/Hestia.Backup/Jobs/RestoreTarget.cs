@@ -1,8 +1,6 @@
 using System.Security.Cryptography;
 using Hestia.Core;
 using Hestia.Core.IO;
-using Hestia.Core.Locking;
-using Hestia.Core.Manifest;
 
 namespace Hestia.Backup.Jobs;
 
@@ -29,6 +27,7 @@ internal sealed class RestoreTarget : IDisposable
     private const int LockAttempts = 50;
 
     private readonly FileSystem _files;
+    private readonly TargetContent _content;
     private readonly string _parent;
     private readonly string _name;
     private readonly string _id = Convert.ToHexString(RandomNumberGenerator.GetBytes(IdDigits / 2)).ToLowerInvariant();
@@ -38,9 +37,10 @@ internal sealed class RestoreTarget : IDisposable
     /// <summary>What was replaced is aside and nothing in its place: the staging folder has to stay, as the sign of that.</summary>
     private bool _halfSwapped;
 
-    private RestoreTarget(FileSystem files, string path)
+    private RestoreTarget(FileSystem files, string path, TargetContent? content)
     {
         _files = files;
+        _content = content ?? TargetContent.Index;
         Path = Resolve(files, path);
         _name = System.IO.Path.GetFileName(Path);
         _parent = System.IO.Path.GetDirectoryName(Path) ?? "";
@@ -82,15 +82,15 @@ internal sealed class RestoreTarget : IDisposable
 
     /// <summary>Looks at a place without taking or changing anything.</summary>
     /// <exception cref="HestiaException">As <see cref="Claim"/>.</exception>
-    public static RestoreTarget Inspect(FileSystem files, string path, bool force)
+    public static RestoreTarget Inspect(FileSystem files, string path, bool force, TargetContent? content = null)
     {
-        var target = new RestoreTarget(files, path);
+        var target = new RestoreTarget(files, path, content);
         // A dead restore's half swap is put right by the next Claim; until then the index is where that left it.
-        if (!files.DirectoryExists(target.Path) && target.FindHalfSwapped() is not null) target.State = Replaceable(target.Path, force);
+        if (!files.DirectoryExists(target.Path) && target.FindHalfSwapped() is not null) target.State = target.Replaceable(target.Path, force);
         else target.State = target.Look(force);
         target.Leftovers = target.DeadStagings();
         // Says who is in the way.
-        if (target.State == TargetState.Index && files.DirectoryExists(target.Path)) IndexLock.TakeShared(files, target.Path)?.Dispose();
+        if (target.State == TargetState.Index && files.DirectoryExists(target.Path)) target._content.RefuseIfInUse(files, target.Path);
         return target;
     }
 
@@ -98,15 +98,15 @@ internal sealed class RestoreTarget : IDisposable
     /// Takes a place for a restore: its lock, the lock of an index that is there, and puts right what a dead restore left.
     /// </summary>
     /// <exception cref="HestiaException">TargetNotEmpty, IndexExists, IndexInUse, PathNotFound, LockUnsupported, AccessDenied.</exception>
-    public static RestoreTarget Claim(FileSystem files, string path, bool force)
+    public static RestoreTarget Claim(FileSystem files, string path, bool force, TargetContent? content = null)
     {
-        var target = new RestoreTarget(files, path);
+        var target = new RestoreTarget(files, path, content);
         try
         {
             target.TakePlace();
             target.Recover();
             target.State = target.Look(force);
-            if (target.State == TargetState.Index) target._indexLock = IndexLock.Take(files, target.Path);
+            if (target.State == TargetState.Index) target._indexLock = target._content.Take(files, target.Path);
             return target;
         }
         catch (Exception e)
@@ -121,9 +121,7 @@ internal sealed class RestoreTarget : IDisposable
     public void CreateStaging()
     {
         _files.CreateDirectory(StagingPath);
-        _files.CreateDirectory(System.IO.Path.Combine(StagingPath, FileNames.Manifests));
-        _files.CreateDirectory(System.IO.Path.Combine(StagingPath, FileNames.Segments));
-        _files.CreateDirectory(System.IO.Path.Combine(StagingPath, FileNames.Wal));
+        _content.CreateFolders(_files, StagingPath);
     }
 
     /// <summary>
@@ -202,7 +200,7 @@ internal sealed class RestoreTarget : IDisposable
     {
         if (State == TargetState.Missing) return null;
         if (OperatingSystem.IsWindows()) ReleaseIndex();
-        return RemoveIndexFolder(ReplacedPath)
+        return RemoveFolder(ReplacedPath)
             ? null
             : new Finding(
                 FindingSeverity.Warning,
@@ -217,7 +215,7 @@ internal sealed class RestoreTarget : IDisposable
     /// </summary>
     public void Discard()
     {
-        if (!_halfSwapped) RemoveIndexFolder(StagingPath);
+        if (!_halfSwapped) RemoveFolder(StagingPath);
     }
 
     public void Dispose()
@@ -225,7 +223,7 @@ internal sealed class RestoreTarget : IDisposable
         ReleaseIndex();
         if (_placeLock is null) return;
         // However this restore ended: what a dead one had staged is removed while the place is still ours.
-        foreach (var folder in Leftovers) RemoveIndexFolder(folder);
+        foreach (var folder in Leftovers) RemoveFolder(folder);
         // The name goes before the lock, so that nobody is kept out by a lock without a name for longer than this.
         try
         {
@@ -311,11 +309,11 @@ internal sealed class RestoreTarget : IDisposable
         }
 
         if (_files.List(Path).Count == 0) return TargetState.EmptyFolder;
-        if (!LooksLikeIndex(Path))
+        if (!_content.Recognizes(_files, Path))
         {
             throw new HestiaException(
                 HestiaErrorCode.TargetNotEmpty,
-                $"'{Path}' is not empty and no Hestia index; it is not touched.",
+                $"'{Path}' is not empty and no {_content.Noun}; it is not touched.",
                 Path,
                 "Restore into a folder that is empty or not there.");
         }
@@ -323,34 +321,13 @@ internal sealed class RestoreTarget : IDisposable
         return Replaceable(Path, force);
     }
 
-    private static TargetState Replaceable(string path, bool force) => force
+    private TargetState Replaceable(string path, bool force) => force
         ? TargetState.Index
         : throw new HestiaException(
             HestiaErrorCode.IndexExists,
-            $"There is an index in '{path}' already.",
+            _content == TargetContent.Index ? $"There is an index in '{path}' already." : $"There is a {_content.Noun} in '{path}' already.",
             path,
             "Restore to another folder, or replace it with -Force.");
-
-    /// <summary>
-    /// An index.json that can be read, or one that cannot beside manifests of ours: a damaged index is what restores are for.
-    /// </summary>
-    private bool LooksLikeIndex(string path)
-    {
-        try
-        {
-            IndexSettingsFile.Read(_files, path);
-            return true;
-        }
-        catch (HestiaException e) when (e.Code is HestiaErrorCode.NotAnIndex or HestiaErrorCode.FormatTooNew)
-        {
-            return e.Code == HestiaErrorCode.FormatTooNew;
-        }
-        catch (HestiaException e) when (e.Code == HestiaErrorCode.SettingsDamaged)
-        {
-            return _files.DirectoryExists(System.IO.Path.Combine(path, FileNames.Manifests))
-                && new ManifestStore(_files, path).List().Count > 0;
-        }
-    }
 
     private string? FindHalfSwapped()
     {
@@ -377,7 +354,7 @@ internal sealed class RestoreTarget : IDisposable
         // By the list and not by a look at each: a look that fails must not say that there is no staging folder.
         var staged = Find(StagedPart).ConvertAll(static found => found.Id);
         foreach (var (folder, id) in Find(ReplacedPart))
-            if (!staged.Contains(id)) RemoveIndexFolder(folder);
+            if (!staged.Contains(id)) RemoveFolder(folder);
     }
 
     private List<string> DeadStagings()
@@ -432,36 +409,15 @@ internal sealed class RestoreTarget : IDisposable
     }
 
     /// <summary>
-    /// Removes a folder with the structure of an index, and only what has that structure: a file or folder of somebody else keeps the
-    /// folder in being. index.json goes last, so that what is left of a deletion that was cut off is still known for what it is.
+    /// Removes a folder with the structure of what belongs in this place, and only what has that structure: a file or folder of somebody else
+    /// keeps the folder in being.
     /// </summary>
-    private bool RemoveIndexFolder(string folder)
+    private bool RemoveFolder(string folder)
     {
         try
         {
             if (!_files.DirectoryExists(folder)) return true;
-            foreach (var name in (string[])[FileNames.Manifests, FileNames.Segments, FileNames.Wal, FileNames.Quarantine])
-            {
-                var inner = System.IO.Path.Combine(folder, name);
-                if (!_files.DirectoryExists(inner) || _files.ResolveLink(inner) != inner) continue; // what a link leads to is not in the folder
-                foreach (var entry in _files.List(inner))
-                    if (!entry.IsDirectory) _files.DeleteFile(System.IO.Path.Combine(inner, entry.Name));
-                if (_files.List(inner).Count == 0) _files.DeleteDirectory(inner);
-            }
-
-            var rest = _files.List(folder);
-            foreach (var entry in rest)
-            {
-                if (!entry.IsDirectory
-                    && (entry.Name is FileNames.Lock or FileNames.Archive or FileNames.LastBackup || entry is { Name: FileNames.ControlSocket, Length: 0 }
-                        || FileNames.IsTemporary(entry.Name)))
-                    _files.DeleteFile(System.IO.Path.Combine(folder, entry.Name));
-            }
-
-            rest = _files.List(folder);
-            if (rest.Count > 1 || (rest.Count == 1 && (rest[0].IsDirectory || rest[0].Name != FileNames.Settings))) return false;
-            _files.DeleteFile(System.IO.Path.Combine(folder, FileNames.Settings));
-            _files.DeleteDirectory(folder);
+            if (!_content.Remove(_files, folder)) return false;
             _files.SyncDirectory(_parent);
             return true;
         }

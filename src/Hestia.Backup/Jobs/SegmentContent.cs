@@ -44,6 +44,9 @@ internal sealed class SegmentContent : ObjectContent
         }
     }
 
+    /// <summary>Whether it is a file of another system's folder, which nothing keeps from being changed.</summary>
+    public bool IsForeign { get; init; }
+
     public override long Length { get; }
 
     public override int Read(Span<byte> buffer)
@@ -89,7 +92,7 @@ internal sealed class SegmentContent : ObjectContent
         _hash.Dispose();
     }
 
-    private static HestiaException Damaged(string path, string what) => new(
+    private HestiaException Damaged(string path, string what) => IsForeign ? FileSets.FileSetSurvey.Changed(path) : new(
         HestiaErrorCode.SourceDamaged,
         $"Segment '{path}' {what}. No backup was made; earlier ones are untouched.",
         path,

@@ -21,6 +21,7 @@ internal sealed class VerifyJob(
 
     private readonly int _parallelism = RepositoryContext.CheckParallelism(options.Parallelism);
     private readonly List<Finding> _findings = [];
+    private BackupManifest? _manifest;
     private int _hashed;
     private long _hashedBytes;
 
@@ -48,11 +49,12 @@ internal sealed class VerifyJob(
             return Result(summary, 0, 0, begun);
         }
 
-        var segments = manifest.IndexManifest.Segments;
+        _manifest = manifest;
+        var segments = manifest.Segments;
         var ids = new SegmentId[segments.Count];
         for (var i = 0; i < ids.Length; i++) ids[i] = segments[i].Id;
         var sizes = repository.ObjectSizes(ids, _parallelism, cancellationToken);
-        var sound = new List<ManifestSegment>();
+        var sound = new List<BackupSegment>();
         for (var i = 0; i < sizes.Length; i++)
         {
             if (sizes[i] < 0) Add(nameof(HestiaErrorCode.ObjectMissing), segments[i], "is missing");
@@ -83,14 +85,14 @@ internal sealed class VerifyJob(
     };
 
     /// <summary>So many percent of the objects, at least one, any as likely as another: over many runs all are looked at.</summary>
-    private static List<ManifestSegment> Sample(List<ManifestSegment> segments, double percent)
+    private static List<BackupSegment> Sample(List<BackupSegment> segments, double percent)
     {
         var shuffled = segments.ToArray();
         RandomNumberGenerator.Shuffle(shuffled.AsSpan());
         return [.. shuffled.AsSpan(0, (int)Math.Min(shuffled.Length, Math.Ceiling(shuffled.Length * percent / 100)))];
     }
 
-    private void HashAll(List<ManifestSegment> segments, string activity)
+    private void HashAll(List<BackupSegment> segments, string activity)
     {
         var meter = new ProgressMeter(progress, activity, segments.Sum(static s => s.Size), segments.Count);
         segments.Sort(static (a, b) => b.Size.CompareTo(a.Size));
@@ -129,7 +131,7 @@ internal sealed class VerifyJob(
         meter.Finish();
     }
 
-    private (string Code, string What)? Hash(ManifestSegment segment, ProgressMeter meter, CancellationToken token)
+    private (string Code, string What)? Hash(BackupSegment segment, ProgressMeter meter, CancellationToken token)
     {
         using var reader = repository.Store.OpenRead(repository.ObjectName(segment.Id), 0, token);
         if (reader is null) return (nameof(HestiaErrorCode.ObjectMissing), "is missing");
@@ -155,18 +157,36 @@ internal sealed class VerifyJob(
             : (nameof(HestiaErrorCode.ObjectDamaged), $"does not hold what was written into it: its SHA-256 is {new SegmentId(result)}");
     }
 
-    private void Add(string code, ManifestSegment segment, string what)
+    private void Add(string code, BackupSegment segment, string what)
     {
         var name = repository.ObjectName(segment.Id);
-        var finding = new Finding(
-            FindingSeverity.Error,
-            code,
-            $"Object {name} {what}. It holds {segment.Entries:N0} entries of level {segment.Level}; every backup that names it needs it.",
-            name,
-            FirstLsn: segment.MinLsn == Lsn.None ? null : segment.MinLsn,
-            LastLsn: segment.MaxLsn == Lsn.None ? null : segment.MaxLsn,
-            FirstKey: segment.LowerBound,
-            LastKey: segment.UpperBound);
+        var finding = new Finding(FindingSeverity.Error, code, $"Object {name} {what}. {Holds(segment)}; every backup that names it needs it.", name);
+        if (InIndex(segment) is { } known)
+        {
+            finding = finding with
+            {
+                FirstLsn = known.MinLsn == Lsn.None ? null : known.MinLsn,
+                LastLsn = known.MaxLsn == Lsn.None ? null : known.MaxLsn,
+                FirstKey = known.LowerBound,
+                LastKey = known.UpperBound,
+            };
+        }
+
         lock (_findings) _findings.Add(finding);
+    }
+
+    private string Holds(BackupSegment segment)
+    {
+        if (InIndex(segment) is { } known) return $"It holds {known.Entries:N0} entries of level {known.Level}";
+        foreach (var file in _manifest?.Files?.Files ?? [])
+            if (file.Id == segment.Id) return $"It holds the file '{file.Path}'";
+        return "It is of an unknown file";
+    }
+
+    private ManifestSegment? InIndex(BackupSegment segment)
+    {
+        foreach (var known in _manifest?.Index?.Segments ?? [])
+            if (known.Id == segment.Id) return known;
+        return null;
     }
 }

@@ -364,14 +364,7 @@ internal sealed class DirectoryStore : RepositoryStore
     public override bool Overlaps(string localPath)
     {
         var other = Path.TrimEndingDirectorySeparator(Path.GetFullPath(localPath));
-        return IsIn(other, _root) || IsIn(_root, other);
-    }
-
-    private static bool IsIn(string inner, string outer)
-    {
-        var comparison = OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
-        var folder = Path.EndsInDirectorySeparator(outer) ? outer : outer + Path.DirectorySeparatorChar;
-        return inner.Equals(outer, comparison) || inner.StartsWith(folder, comparison);
+        return Paths.IsIn(other, _root) || Paths.IsIn(_root, other);
     }
 
     /// <summary>

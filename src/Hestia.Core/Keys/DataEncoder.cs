@@ -50,8 +50,8 @@ public static class DataEncoder
         {
             case DataEncoding.Utf8:
                 return TryText(bytes) is { } text ? text : bytes.ToArray();
-            case DataEncoding.Int64 when bytes.Length == Int64Bytes:
-                return (long)(BinaryPrimitives.ReadUInt64BigEndian(bytes) ^ SignBit);
+            case DataEncoding.Int64 when TryDecodeInt64(bytes, out var number):
+                return number;
             case DataEncoding.Guid when bytes.Length == GuidBytes:
                 return new Guid(bytes, bigEndian: true);
             default:
@@ -74,10 +74,21 @@ public static class DataEncoder
         return text.Length <= maxLength ? text : string.Concat(text.AsSpan(0, maxLength - 1), "…");
     }
 
+    /// <summary>The number in the bytes of an <see cref="DataEncoding.Int64"/>; false where they are none.</summary>
+    internal static bool TryDecodeInt64(ReadOnlySpan<byte> bytes, out long number)
+    {
+        number = bytes.Length == Int64Bytes ? (long)(BinaryPrimitives.ReadUInt64BigEndian(bytes) ^ SignBit) : 0;
+        return bytes.Length == Int64Bytes;
+    }
+
+    /// <summary>Writes the 8 bytes of an <see cref="DataEncoding.Int64"/>.</summary>
+    internal static void EncodeInt64(long number, Span<byte> destination) =>
+        BinaryPrimitives.WriteUInt64BigEndian(destination, (ulong)number ^ SignBit);
+
     private static byte[] EncodeInt64(long number)
     {
         var bytes = new byte[Int64Bytes];
-        BinaryPrimitives.WriteUInt64BigEndian(bytes, (ulong)number ^ SignBit);
+        EncodeInt64(number, bytes);
         return bytes;
     }
 

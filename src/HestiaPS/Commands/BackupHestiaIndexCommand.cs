@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using Hestia.Backup;
+using Hestia.Backup.FileSets;
 using Hestia.Core;
 
 namespace HestiaPS.Commands;
@@ -64,6 +65,14 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
     [Parameter]
     public SwitchParameter NewTimeline { get; set; }
 
+    /// <summary>Of a HestiaStore directory that has moved: the IndexId of its earlier backups, which this one joins.</summary>
+    [Parameter]
+    public Guid IndexId { get; set; }
+
+    /// <summary>Backs up a HestiaStore directory although its lock names another machine, where its owner cannot be looked up.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
@@ -83,24 +92,57 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
 
     private protected override void ProcessTarget(IndexTarget target)
     {
+        var kind = target.Session is null ? FileSetKinds.Of(target.Path) : null;
+        if (!TryItem(target.Path, () => RequireFit(target, kind), out _)) return;
         if (Wal)
         {
             ShipLog(target);
             return;
         }
 
-        if (!TryItem(target.Path, () => Explain(target), out var action) || !ShouldProcess(target.Path, action)) return;
-        var options = new BackupOptions
-        {
-            Parallelism = Parallelism,
-            NoFlush = NoFlush,
-            MaxBytesPerSecond = MaxBytesPerSecond > 0 ? MaxBytesPerSecond : null,
-            Tags = Tag,
-        };
+        if (!TryItem(target.Path, () => Explain(target, kind), out var action)) return;
+        if (!ShouldProcess(target.Path, action)) return;
+        var options = Options();
         var done = TryItem(target.Path, () => Run($"Backing up {target.Name}", (progress, token) => target.Session is { } session
             ? _repository.Backup(session.Engine, options, progress, token)
+            : kind is not null
+            ? _repository.BackupFileSet(target.Path, kind, options, progress, token)
             : _repository.Backup(target.Path, options, progress, token)), out var result);
-        if (done) WriteObject(new BackupReport(result));
+        if (!done) return;
+        foreach (var finding in result.Findings) WriteWarning(finding.Message);
+        WriteObject(new BackupReport(result));
+    }
+
+    private BackupOptions Options() => new()
+    {
+        Parallelism = Parallelism,
+        NoFlush = NoFlush,
+        MaxBytesPerSecond = MaxBytesPerSecond > 0 ? MaxBytesPerSecond : null,
+        Tags = Tag,
+        IndexId = MyInvocation.BoundParameters.ContainsKey(nameof(IndexId)) ? IndexId : null,
+        AllowUnknownOwner = Force,
+    };
+
+    /// <summary>What only an index of ours, or only another system's folder, can do.</summary>
+    private bool RequireFit(IndexTarget target, FileSetKind? kind)
+    {
+        if (kind is not null && (Wal || NoFlush))
+        {
+            throw new HestiaException(
+                HestiaErrorCode.InvalidOption,
+                $"'{target.Path}' is a {kind.Title} directory, which is backed up as the files it is: there is no flush and no log to ship.",
+                target.Path,
+                "Leave -Wal and -NoFlush out.");
+        }
+
+        if (kind is null && MyInvocation.BoundParameters.ContainsKey(nameof(IndexId)))
+        {
+            throw new HestiaException(
+                HestiaErrorCode.InvalidOption, $"'{target.Path}' has an id of its own; -IndexId is for folders that have none.", target.Path,
+                "Leave -IndexId out.");
+        }
+
+        return true;
     }
 
     private void ShipLog(IndexTarget target)
@@ -119,9 +161,16 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
         WriteObject(new ArchiveReport(result));
     }
 
-    private string Explain(IndexTarget target)
+    private string Explain(IndexTarget target, FileSetKind? kind)
     {
         if (!WillExplain(ConfirmImpact.Medium)) return $"Back up into {_repository.Location}";
+        if (kind is not null)
+        {
+            var files = Run($"Looking at {target.Name}", (progress, token) => _repository.PlanFileSetBackup(target.Path, kind, Options(), progress, token));
+            return $"Back up the {kind.Title} directory ({Display.Count(files.Segments, "file", "files")}, {Display.Size(files.Bytes)}) into "
+                + $"{_repository.Location}, sending {Display.Count(files.SegmentsToSend, "file", "files")} ({Display.Size(files.BytesToSend)})";
+        }
+
         var (plan, unflushed) = Run($"Looking at {target.Name}", (_, token) => WithIndex(
             target,
             (index, _) => (_repository.PlanBackup(index, token), Display.Unflushed(index.GetStatus(token).Statistics)),

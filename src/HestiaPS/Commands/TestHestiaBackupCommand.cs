@@ -67,7 +67,7 @@ public sealed class TestHestiaBackupCommand : RepositoryCmdlet
     [ValidateNotNullOrEmpty]
     public string? ScratchPath { get; set; }
 
-    /// <summary>Script block that gets the restored index, open and read-only; it fails the drill by an error or by $false.</summary>
+    /// <summary>Script block that gets the restored index, open and read-only (or the folder of a HestiaStore directory); it fails the drill by an error or by $false.</summary>
     [Parameter]
     [ValidateNotNull]
     public ScriptBlock? Validation { get; set; }
@@ -217,13 +217,13 @@ public sealed class TestHestiaBackupCommand : RepositoryCmdlet
     }
 
     /// <summary>Runs the script block on the restored index; what is wrong, or null.</summary>
-    private string? Validate(IndexSession session)
+    private string? Validate(object restored)
     {
         if (Validation is null) return null;
         const string Script = "param($Validation, $Index) $ErrorActionPreference = 'Stop'; & $Validation $Index";
         try
         {
-            var output = InvokeCommand.InvokeScript(true, ScriptBlock.Create(Script), null, Validation, session);
+            var output = InvokeCommand.InvokeScript(true, ScriptBlock.Create(Script), null, Validation, restored);
             foreach (var item in output)
                 if (item?.BaseObject is false) return "The validation said $false.";
             return null;

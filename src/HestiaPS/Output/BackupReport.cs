@@ -10,6 +10,7 @@ public sealed class BackupReport
     {
         BackupId = result.BackupId;
         IndexName = result.IndexName;
+        Kind = result.Kind;
         SourcePath = result.SourcePath;
         Repository = result.Repository;
         Lsn = result.Lsn.Value;
@@ -28,6 +29,9 @@ public sealed class BackupReport
 
     /// <summary>Name of the index.</summary>
     public string IndexName { get; }
+
+    /// <summary>What it is a backup of: Hestia, or HestiaStore for one of its directories.</summary>
+    public string Kind { get; }
 
     /// <summary>Where the index is.</summary>
     public string SourcePath { get; }

@@ -13,6 +13,7 @@ public sealed class IndexBackup
     {
         BackupId = backup.BackupId;
         IndexName = backup.IndexName;
+        Kind = backup.Kind;
         IndexId = backup.IndexId;
         SourcePath = backup.SourcePath;
         SourceHost = backup.SourceHost;
@@ -38,6 +39,9 @@ public sealed class IndexBackup
 
     /// <summary>Name of the index.</summary>
     public string IndexName { get; }
+
+    /// <summary>What it is a backup of: Hestia, or HestiaStore for one of its directories.</summary>
+    public string Kind { get; }
 
     /// <summary>Identity of the index.</summary>
     public Guid IndexId { get; }

@@ -9,6 +9,8 @@ public sealed class RestoreReport
     {
         BackupId = result.BackupId;
         IndexName = result.IndexName;
+        Kind = result.Kind;
+        Healthy = result.Healthy;
         Path = result.Path;
         Lsn = result.Lsn.Value;
         PointInTime = result.PointInTime.ToUniversalTime();
@@ -32,6 +34,12 @@ public sealed class RestoreReport
 
     /// <summary>Name of the index.</summary>
     public string IndexName { get; }
+
+    /// <summary>What was restored: Hestia, or HestiaStore for one of its directories.</summary>
+    public string Kind { get; }
+
+    /// <summary>Whether it passed its check. A HestiaStore directory that was damaged when it was backed up comes back as it was.</summary>
+    public bool Healthy { get; }
 
     /// <summary>Where the index is now.</summary>
     public string Path { get; }

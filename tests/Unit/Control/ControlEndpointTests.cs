@@ -105,7 +105,7 @@ public sealed class ControlEndpointTests : IDisposable
         using (var socket = Connect())
         {
             socket.Send(sent.Bytes);
-            socket.Shutdown(SocketShutdown.Send);
+            if (sent.Code is null) socket.Shutdown(SocketShutdown.Send); // else the owner may take it for a client that has gone
             var answer = ReadAll(socket);
             if (sent.Code is null) Assert.Empty(answer);
             else Assert.Equal(sent.Code, JsonDocument.Parse(answer.AsMemory(ControlFormat.HeaderBytes)).RootElement.GetProperty("code").GetString());
