@@ -13,7 +13,7 @@ internal sealed class LiveIndexCheck(IndexContext context, LiveSet live, CheckOp
     CancellationToken cancellation)
 {
     /// <summary>Log files may be written and pruned while they are read; what looks wrong is then looked at anew.</summary>
-    private const int LogAttempts = 5;
+    private const int Attempts = 5;
 
     private readonly List<Finding> _findings = [];
     private readonly CheckProgress _progress = new(target);
@@ -72,7 +72,7 @@ internal sealed class LiveIndexCheck(IndexContext context, LiveSet live, CheckOp
     private void CheckManifests(ManifestDocument pinned, byte[] bytes)
     {
         ManifestEvidence? newest = null;
-        foreach (var evidence in ManifestSurvey.Make(context.Files, context.Path).All)
+        foreach (var evidence in Survey(pinned))
         {
             newest ??= evidence;
             var isLive = evidence.File.Number >= pinned.Number;
@@ -109,6 +109,18 @@ internal sealed class LiveIndexCheck(IndexContext context, LiveSet live, CheckOp
         }
     }
 
+    /// <summary>A listing may miss both the pinned manifest, which was pruned meanwhile, and the one that came since; then it is made anew.</summary>
+    private IReadOnlyList<ManifestEvidence> Survey(ManifestDocument pinned)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var all = ManifestSurvey.Make(context.Files, context.Path).All;
+            foreach (var evidence in all)
+                if (evidence.File.Number >= pinned.Number) return all;
+            if (attempt == Attempts) return all;
+        }
+    }
+
     private WalScanResult CheckLog(Lsn durable)
     {
         Finding? before = null;
@@ -121,7 +133,7 @@ internal sealed class LiveIndexCheck(IndexContext context, LiveSet live, CheckOp
                 new WalScanOptions(context.SettingsFile.Id, manifest.Timeline.Id, manifest.Checkpoint, IncludeUnneeded: true),
                 cancellation);
             // A file that is appended to while it is read can show a hole that is none. Damage is where it was when it is looked at again.
-            if (!log.CanOpen && attempt < LogAttempts && log.FirstError != before)
+            if (!log.CanOpen && attempt < Attempts && log.FirstError != before)
             {
                 before = log.FirstError;
                 continue;

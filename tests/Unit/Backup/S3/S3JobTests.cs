@@ -180,7 +180,7 @@ public sealed class S3JobTests : IDisposable
 
         using (var owner = _gateway.Client())
         {
-            RadosGateway.BeginUpload(owner, place.Bucket, place.Key("objects/ab/abcd"));
+            RadosGateway.BeginUpload(owner, place.Bucket, place.Key($"objects/ab/ab{new string('0', 62)}"));
             RadosGateway.SetPolicy(owner, place.Bucket, PruningPolicy(place));
         }
 
