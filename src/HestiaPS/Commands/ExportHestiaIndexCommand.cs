@@ -52,8 +52,7 @@ public sealed class ExportHestiaIndexCommand : IndexTargetCmdlet
 
     private protected override void ProcessTarget(IndexTarget target)
     {
-        var (keys, _) = target.Encodings();
-        if (!TryItem(target.Path, () => (File: FileOf(target), Options: Options(keys)), out var wanted)) return;
+        if (!TryItem(target.Path, () => (File: FileOf(target), Options: Options(KeyEncodingOf(target))), out var wanted)) return;
         if (!TryItem(target.Path, () => Explain(target, wanted.File, wanted.Options), out var action) || !ShouldProcess(target.Path, action)) return;
         var done = TryItem(target.Path, () => Run($"Exporting {target.Name}", (progress, token) => WithEntries(
             target, index => IndexExport.Write(index, wanted.File, wanted.Options, progress, token), token)), out var result);
@@ -67,6 +66,9 @@ public sealed class ExportHestiaIndexCommand : IndexTargetCmdlet
         using var index = HestiaIndex.Open(target.Path, new IndexOptions { ReadOnly = true }, cancellationToken);
         return work(index);
     }
+
+    private static DataEncoding KeyEncodingOf(IndexTarget target) =>
+        target.Session?.KeyEncoding ?? IndexDescription.Read(target.Path).Settings.KeyEncoding;
 
     private string FileOf(IndexTarget target)
     {
