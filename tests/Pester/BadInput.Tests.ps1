@@ -96,7 +96,7 @@ Describe 'An index in use by another process' {
 
     It 'is IndexInUse and names pid, host and since' {
         $path = New-TestPath
-        # Without an endpoint; what goes through one is in Control.Tests.ps1.
+        # Without an endpoint: with one it would be reached through that process.
         $child = Start-Child "`$ix = Open-HestiaIndex -Path '$path' -Create -NoControl
             Set-HestiaEntry -Index `$ix -Key a -Value 1
             'open'; Start-Sleep 60"
