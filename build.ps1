@@ -335,7 +335,7 @@ function Invoke-Package {
     $packages = Join-Path $artifacts 'packages'
     $null = New-Item -ItemType Directory -Force -Path $packages
     Compress-Module (Join-Path $packages "HestiaPS.$(Get-ModuleVersion).zip")
-    foreach ($library in 'Hestia.Core', 'Hestia.Backup', 'Hestia.Backup.S3', 'Hestia.HestiaStore') {
+    foreach ($library in 'Hestia.Core', 'Hestia.Extensions.Logging', 'Hestia.Backup', 'Hestia.Backup.S3', 'Hestia.HestiaStore') {
         Invoke-Dotnet pack, (Join-Path $root "src/$library/$library.csproj"), '--configuration', $Configuration, '--no-build',
             '--output', $packages, '--verbosity', 'quiet', '--disable-build-servers'
     }

@@ -1,9 +1,10 @@
 #requires -Version 7.4
 <#
 .SYNOPSIS
-    Backs up an index that nobody has open, and checks what arrived.
+    Backs up an index that nobody has open, and checks every byte of what arrived.
 .DESCRIPTION
-    For a scheduled task that runs while the application is down. An index that is in use is refused, and the message names who has it.
+    For a scheduled task that runs while the application is down: before an upgrade, or as the last word of a maintenance window. That the application is still
+    up is a mistake then, so an index in use is refused, and the message names who has it; HotBackup.ps1 is for those.
     Exit code: 0 backed up and verified, 1 not.
 .EXAMPLE
     ./examples/ColdBackup.ps1 -Path /srv/orders -Repository /mnt/backups
@@ -14,7 +15,7 @@ param(
     [Parameter(Mandatory)]
     [string] $Path,
 
-    # Folder of the repository; made once with New-HestiaRepository.
+    # Repository: a folder, a URL or a registered name; made once with New-HestiaRepository.
     [Parameter(Mandatory)]
     [string] $Repository
 )
@@ -23,7 +24,10 @@ Set-StrictMode -Version 3
 $ErrorActionPreference = 'Stop'
 Import-Module ($env:HESTIAPS_MODULE ?? 'HestiaPS')
 try {
-    $backup = Backup-HestiaIndex -LiteralPath $Path -Repository $Repository -Confirm:$false
+    # Opened here, so that nobody can come in between; and refused by name if somebody is there.
+    $index = Open-HestiaIndex -LiteralPath $Path
+    try { $backup = Backup-HestiaIndex -Index $index -Repository $Repository -Confirm:$false }
+    finally { Close-HestiaIndex -Index $index }
     $null = Test-HestiaBackup -Repository $Repository -BackupId $backup.BackupId -Deep
     $backup
 }

@@ -193,4 +193,10 @@ public enum HestiaErrorCode
 
     /// <summary>The process that has the index open does not understand the request, or gives an answer that is not understood.</summary>
     ControlUnsupported,
+
+    /// <summary>The index is suspended already, for a snapshot taken from outside.</summary>
+    IndexSuspended,
+
+    /// <summary>The index is not suspended, so there is nothing to resume.</summary>
+    IndexNotSuspended,
 }

@@ -1,4 +1,5 @@
 using Hestia.Core.Archiving;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Reading;
@@ -55,6 +56,7 @@ public sealed partial class HestiaIndex
         {
             pipeline.RunExclusively(() =>
             {
+                _suspension!.AwaitEnd(Suspending.WriteDeadline.None);
                 _context.Health.RequireWritable();
                 var last = _live.Visible;
                 _room!.Rotate(pipeline.LastCommitTime);
@@ -87,6 +89,10 @@ public sealed partial class HestiaIndex
         var targets = new List<ArchiveTarget>();
         foreach (var target in state.Targets)
             targets.Add(target.Shipped > last ? new ArchiveTarget(target.RepositoryId, Timeline.Id, last, LastCommitTime, null) : target);
+        _context.Events?.Raise(
+            IndexEventId.TimelineBegun, IndexEventLevel.Warning,
+            "The index {IndexName} ({IndexPath}) is a copy of the one its archive knows, or behind it: from LSN {Lsn} on it is a timeline of its own.",
+            ("Lsn", last.Value));
         Archive.Save(state with { Host = Environment.MachineName, IndexPath = Path, Targets = targets });
     }
 }

@@ -10,6 +10,7 @@ public sealed partial class HestiaIndex
 {
     private DateTimeOffset _openedTime;
     private LastBackup? _lastBackup;
+    private LastBackup? _unnotedBackup; // waits for the end of a suspension
 
     /// <summary>Where other processes reach this index, as <c>.lock</c> names it; null if they cannot.</summary>
     public string? ControlEndpoint => _control?.Name;
@@ -35,13 +36,25 @@ public sealed partial class HestiaIndex
     {
         if (IsReadOnly) return;
         Volatile.Write(ref _lastBackup, backup);
+        Volatile.Write(ref _unnotedBackup, backup);
+        WriteUnnotedBackup();
+    }
+
+    /// <summary>Writes it, now or when the index is suspended no more.</summary>
+    private void WriteUnnotedBackup()
+    {
+        if (Volatile.Read(ref _unnotedBackup) is null || !_context.Quiesce.TryEnter()) return;
         try
         {
-            backup.Write(_context.Files, Path, Id);
+            Interlocked.Exchange(ref _unnotedBackup, null)?.Write(_context.Files, Path, Id);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // known until the index is closed
+        }
+        finally
+        {
+            _context.Quiesce.Exit();
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Hestia.Core.Diagnostics;
+using Hestia.Core.Suspending;
 
 namespace Hestia.Core;
 
@@ -15,6 +16,8 @@ public sealed partial class HestiaIndex
     {
         var pipeline = Writable();
         cancellationToken.ThrowIfCancellationRequested();
+        // Nothing has been written since, and the queue of the pipeline is held up.
+        if (Suspension is { } suspended) return new FlushResult(0, 0, suspended.Lsn, TimeSpan.Zero);
         var began = Stopwatch.GetTimestamp();
         var (segments, bytes) = (_flusher!.SegmentsWritten, _flusher.BytesWritten);
         var target = Lsn.None;
@@ -97,17 +100,21 @@ public sealed partial class HestiaIndex
         Exception? failure = _context.Health.Cause is { } cause ? _context.Health.Failed(cause) : null;
         try
         {
-            _control?.Dispose();
             _pruneTimer?.Dispose();
-            if (_pipeline is not null) failure = EndWriting(_pipeline) ?? failure;
+            // The window ends, and with it the waiting of the writers, who are refused. What a copy taken meanwhile needs is not touched.
+            var held = _suspension?.End(SuspensionEnd.Closed) is not null;
+            _control?.Dispose(); // after it: what was asked for there may wait for its end
+            if (_pipeline is not null) failure = EndWriting(_pipeline, prune: !held) ?? failure;
         }
         finally
         {
             _live.Dispose();
             _context.Health.Closed();
             HestiaMeter.Remove(this);
+            _context.Quiesce.Open();
             _lock?.Dispose();
             _closed.Set();
+            TellClosed(failure);
         }
 
         if (failure is not null) throw failure;
@@ -126,7 +133,17 @@ public sealed partial class HestiaIndex
         }
     }
 
-    private Exception? EndWriting(Writing.CommitPipeline pipeline)
+    private void TellClosed(Exception? failure)
+    {
+        if (_context.Events is not { } events) return;
+        events.Raise(
+            IndexEventId.Closed, failure is null ? IndexEventLevel.Information : IndexEventLevel.Error, failure,
+            "The index {IndexName} ({IndexPath}) was closed with checkpoint {Checkpoint}{Failure}.",
+            ("Checkpoint", _live.Checkpoint.Value), ("Failure", failure is null ? "" : ", and not cleanly: " + failure.Message));
+        events.Drain();
+    }
+
+    private Exception? EndWriting(Writing.CommitPipeline pipeline, bool prune)
     {
         Exception? failure = null;
         var target = Lsn.None;
@@ -147,7 +164,7 @@ public sealed partial class HestiaIndex
 
         _compactor!.Stop();
         _flusher!.Stop();
-        if (_context.Health.Cause is null) _retired.Prune();
+        if (prune && _context.Health.Cause is null) _retired.Prune();
         _log!.Dispose();
         pipeline.Dispose();
         return failure;

@@ -90,6 +90,8 @@ public sealed partial class HestiaIndex
             return new IndexStatistics
             {
                 State = State,
+                Durability = Durability,
+                SuspendedUntil = Suspension?.Until,
                 LastLsn = LastLsn,
                 DurableLsn = DurableLsn,
                 Checkpoint = view.Checkpoint,
@@ -103,6 +105,8 @@ public sealed partial class HestiaIndex
                 Batches = counters.Batches,
                 Operations = counters.Operations,
                 BytesWritten = counters.Bytes,
+                CommitsTimed = counters.CommitsTimed,
+                CommitTime = counters.CommitTime,
                 Reads = counters.Reads.Sum,
                 Scans = counters.Snapshots.Sum,
                 CacheHits = _context.Cache.Hits,

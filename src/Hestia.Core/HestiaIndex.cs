@@ -7,6 +7,7 @@ using Hestia.Core.Manifest;
 using Hestia.Core.Memtable;
 using Hestia.Core.Reading;
 using Hestia.Core.Recovery;
+using Hestia.Core.Suspending;
 using Hestia.Core.Wal;
 using Hestia.Core.Writing;
 
@@ -32,6 +33,7 @@ public sealed partial class HestiaIndex : IMaintainedIndex, IDisposable
     private readonly Flusher? _flusher;
     private readonly Compactor? _compactor;
     private readonly CommitPipeline? _pipeline;
+    private readonly Suspension? _suspension;
     private readonly IDisposable? _pruneTimer;
     private readonly Lsn _openedAt;
     private readonly ManualResetEventSlim _closed = new(false);
@@ -58,13 +60,15 @@ public sealed partial class HestiaIndex : IMaintainedIndex, IDisposable
             _flusher = new Flusher(_context, _live, _log, _room, _retired, _compactor.Signal);
             _room.FlushWanted = _flusher.Signal;
             _room.CompactionWanted = _compactor.Signal;
-            _pipeline = new CommitPipeline(_context, _live, _log, _room, opened.LastLsn, opened.LastCommitTime);
+            _suspension = new Suspension(_context) { Over = GoOn };
+            _pipeline = new CommitPipeline(_context, _live, _log, _room, _suspension, opened.LastLsn, opened.LastCommitTime);
             var period = TimeSpan.FromSeconds(Math.Clamp(_context.Options.RetiredAge.TotalSeconds / 4, 1, 60));
             _pruneTimer = _context.Options.Scheduler.Repeat(period, _retired.Prune);
         }
 
         _context.Health.Opened();
         HestiaMeter.Add(this);
+        TellOpened();
         _compactor?.Signal();
     }
 
@@ -232,6 +236,22 @@ public sealed partial class HestiaIndex : IMaintainedIndex, IDisposable
             view.Release();
             Interlocked.Decrement(ref _pins);
         });
+    }
+
+    private void TellOpened()
+    {
+        if (_context.Events is not { } events) return;
+        events.Raise(
+            IndexEventId.Opened, IndexEventLevel.Information,
+            "The index {IndexName} ({IndexPath}) was opened at LSN {Lsn}, {Durability}: {Operations} operations replayed from the log in {Milliseconds} ms.",
+            ("Lsn", LastLsn.Value), ("Durability", IsReadOnly ? "read-only" : Durability), ("Operations", Recovery.ReplayedOperations),
+            ("Milliseconds", Math.Round(Recovery.Duration.TotalMilliseconds, 1)));
+        foreach (var notice in Recovery.Notices)
+        {
+            events.Raise(
+                IndexEventId.Recovered, IndexEventLevel.Warning,
+                "Opening the index {IndexName} ({IndexPath}) found {Code}: {Notice}", ("Code", notice.Code), ("Notice", notice.Message));
+        }
     }
 
     private static string FullPath(string path)

@@ -3,6 +3,7 @@ using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Segments;
+using Hestia.Core.Suspending;
 
 namespace Hestia.Core;
 
@@ -10,6 +11,7 @@ namespace Hestia.Core;
 internal sealed class IndexContext
 {
     private KeyValuePair<string, object?>[]? _metricAttributes;
+    private int _changedDurability = -1;
 
     public required string Path { get; init; }
 
@@ -17,12 +19,19 @@ internal sealed class IndexContext
 
     public required IndexOptions Options { get; init; }
 
-    public required IndexSettingsFile SettingsFile { get; init; }
+    /// <summary>What index.json says. Replaced by the commit leader when the durability is changed.</summary>
+    public required IndexSettingsFile SettingsFile { get; set; }
 
     /// <summary>The exact bytes of index.json, for a backup.</summary>
-    public required byte[] SettingsBytes { get; init; }
+    public required byte[] SettingsBytes { get; set; }
 
     public required IndexHealth Health { get; init; }
+
+    /// <summary>Where events go; null if nobody listens.</summary>
+    public IndexEvents? Events { get; init; }
+
+    /// <summary>What changes files passes here, so that it can be held up.</summary>
+    public required QuiesceGate Quiesce { get; init; }
 
     public required BlockCache Cache { get; init; }
 
@@ -42,13 +51,24 @@ internal sealed class IndexContext
 
     public IndexSettings Settings => SettingsFile.Settings;
 
-    public Durability Durability => Options.Durability ?? Settings.Durability;
+    /// <summary>The durability in force: as it was changed, or what the session asked for, or what index.json says.</summary>
+    public Durability Durability => Volatile.Read(ref _changedDurability) is >= 0 and var changed
+        ? (Durability)changed
+        : Options.Durability ?? Settings.Durability;
 
     public TimeSpan GroupDelay => Options.GroupDelay ?? Settings.GroupDelay;
 
     public string WalDirectory => System.IO.Path.Combine(Path, FileNames.Wal);
 
     public string QuarantineDirectory => System.IO.Path.Combine(Path, FileNames.Quarantine);
+
+    /// <summary>Takes over what index.json says now. The commit leader's.</summary>
+    public void DurabilityChanged(IndexSettingsFile file, byte[] bytes)
+    {
+        SettingsFile = file;
+        SettingsBytes = bytes;
+        Volatile.Write(ref _changedDurability, (int)file.Settings.Durability);
+    }
 
     public SegmentWriterOptions WriterOptions(bool dropLsn) => new()
     {

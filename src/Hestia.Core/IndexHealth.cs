@@ -1,10 +1,12 @@
+using Hestia.Core.Diagnostics;
+
 namespace Hestia.Core;
 
 /// <summary>
 /// The state of an open index and, once failed, why. Ready may become Failed or Closing; Failed only Closing; Closing only Closed.
 /// Thread-safe.
 /// </summary>
-internal sealed class IndexHealth(string path, Diagnostics.IndexCounters counters)
+internal sealed class IndexHealth(string path, IndexCounters counters, IndexEvents? events = null)
 {
     private readonly object _gate = new();
     private volatile IndexState _state = IndexState.Opening;
@@ -30,8 +32,12 @@ internal sealed class IndexHealth(string path, Diagnostics.IndexCounters counter
             if (_cause is not null) return false;
             _cause = cause;
             if (_state is IndexState.Ready or IndexState.Opening) _state = IndexState.Failed;
-            return true;
         }
+
+        events?.Raise(
+            IndexEventId.Failed, IndexEventLevel.Error, cause,
+            "The index {IndexName} ({IndexPath}) has failed and takes no more writes: {Reason}", ("Reason", cause.Message));
+        return true;
     }
 
     /// <summary>Begins closing; false if that happened already.</summary>

@@ -43,6 +43,12 @@ public sealed record FlushResult(int SegmentsWritten, long BytesWritten, Lsn Che
 /// <param name="Duration">How long it took.</param>
 public sealed record CompactionResult(int SegmentsBefore, int SegmentsAfter, long BytesBefore, long BytesAfter, long BytesRewritten, TimeSpan Duration);
 
+/// <summary>A change of the durability.</summary>
+/// <param name="Before">The durability until then: of the session that was open, or what index.json said.</param>
+/// <param name="After">The durability from then on.</param>
+/// <param name="Lsn">The last write under the old one, in segments; null if there was nothing to change, or the index was closed.</param>
+public sealed record DurabilityChange(Durability Before, Durability After, Lsn? Lsn);
+
 /// <summary>Something recovery did that the owner should know.</summary>
 /// <param name="Code">Stable name: WalTailCut, WalBehindCheckpoint, OlderManifestUsed, OrphanSegments, TemporaryFilesRemoved.</param>
 /// <param name="Message">What was found and what was done about it.</param>
@@ -68,6 +74,9 @@ public sealed record IndexStatistics
 {
     /// <summary>State of the index.</summary>
     public required IndexState State { get; init; }
+
+    /// <summary>Durability in force in this session.</summary>
+    public required Durability Durability { get; init; }
 
     /// <summary>Last LSN handed out.</summary>
     public required Lsn LastLsn { get; init; }
@@ -107,6 +116,15 @@ public sealed record IndexStatistics
 
     /// <summary>Bytes of them: keys, values and a few bytes each.</summary>
     public required long BytesWritten { get; init; }
+
+    /// <summary>
+    /// Commits since open whose time was taken: each where it includes a sync, one of 64 elsewhere. A commit is that of a group of writers, from its turn to its
+    /// acknowledgement; waiting for the turn and for room is not in it.
+    /// </summary>
+    public required long CommitsTimed { get; init; }
+
+    /// <summary>What they took together; divided by their number, the mean.</summary>
+    public required TimeSpan CommitTime { get; init; }
 
     /// <summary>Point reads since open, those of snapshots not counted.</summary>
     public required long Reads { get; init; }
@@ -164,6 +182,9 @@ public sealed record IndexStatistics
 
     /// <summary>Pins held now.</summary>
     public required int Pins { get; init; }
+
+    /// <summary>Until when the index is suspended at the latest, UTC; null if it is not.</summary>
+    public DateTimeOffset? SuspendedUntil { get; init; }
 
     /// <summary>Everything up to here is in every repository the log is archived to; null if it is not archived.</summary>
     public Lsn? ArchivedLsn { get; init; }

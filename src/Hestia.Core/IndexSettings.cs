@@ -34,7 +34,7 @@ public enum DataEncoding
     Guid,
 }
 
-/// <summary>What is fixed when an index is created, and stands in index.json. Only the durability may be changed later.</summary>
+/// <summary>What is fixed when an index is created, and stands in index.json. Only the durability may be changed later (<see cref="HestiaIndex.SetDurability(Durability, CancellationToken)"/>).</summary>
 public sealed record IndexSettings
 {
     /// <summary>Name for people and backups; null takes the folder's name.</summary>
@@ -113,6 +113,15 @@ public sealed record IndexOptions
 
     /// <summary>Memory that memtables kept alive only by snapshots may take, in bytes, before new snapshots are refused. Default 256 MiB.</summary>
     public long MaxSnapshotBytes { get; init; } = 256L << 20;
+
+    /// <summary>
+    /// How long a write may wait before it is begun: for the end of a suspension (<see cref="HestiaIndex.Suspend"/>), or for flush and compaction to make room.
+    /// When it is up the write is refused with TimedOut, and nothing of it is written. Default: for ever (<see cref="Timeout.InfiniteTimeSpan"/>).
+    /// </summary>
+    public TimeSpan WriteTimeout { get; init; } = Timeout.InfiniteTimeSpan;
+
+    /// <summary>Is told what happens to the index; null for nobody. Hestia.Extensions.Logging has one that writes to an ILogger.</summary>
+    public Diagnostics.IIndexEventListener? EventListener { get; init; }
 
     /// <summary>
     /// Whether other processes of this user, and root or Administrators, can reach the index while this one has it open: to flush it, back it up, look

@@ -18,6 +18,8 @@ internal static class OptionRanges
             throw Refuse($"An index name has 1 to {Limits.MaxNameLength} characters and no control characters.");
     }
 
+    public static void Check(Durability durability) => Defined(nameof(Durability), durability);
+
     public static void Check(IndexOptions o)
     {
         Range(nameof(o.MemtableBytes), o.MemtableBytes, 64 << 10, 1 << 30);
@@ -30,6 +32,7 @@ internal static class OptionRanges
         Range(nameof(o.SegmentBytes), o.SegmentBytes, 4 << 10, 1L << 30);
         Range(nameof(o.MaxSnapshotBytes), o.MaxSnapshotBytes, 0, 1L << 40);
         if (o.RetiredBytes is { } retired) Range(nameof(o.RetiredBytes), retired, 0, long.MaxValue);
+        if (o.WriteTimeout != Timeout.InfiniteTimeSpan) Range(nameof(o.WriteTimeout) + " (milliseconds)", (long)o.WriteTimeout.TotalMilliseconds, 1, int.MaxValue);
         if (o.RetiredAge < TimeSpan.Zero) throw Refuse($"{nameof(o.RetiredAge)} is negative.");
         if (o.GroupDelay is { } delay) Range(nameof(o.GroupDelay) + " (microseconds)", (long)delay.TotalMicroseconds, 0, 1_000_000);
         if (o.Durability is { } durability) Defined(nameof(o.Durability), durability);

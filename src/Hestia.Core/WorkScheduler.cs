@@ -13,6 +13,9 @@ internal class WorkScheduler
     /// <summary>Up to here a pause spins: sleeping takes longer than that.</summary>
     private static readonly TimeSpan MaxSpin = TimeSpan.FromMilliseconds(2);
 
+    /// <summary>A wait of the runtime is no longer than this; longer ones are several.</summary>
+    private static readonly TimeSpan MaxWait = TimeSpan.FromHours(1);
+
     public static WorkScheduler Threads { get; } = new();
 
     /// <summary>Runs the work once, soon.</summary>
@@ -52,6 +55,41 @@ internal class WorkScheduler
 
     /// <summary>Sets an event that a thread waits for, or soon will.</summary>
     public virtual void Wake(ThreadSignal waiting) => waiting.Raise();
+
+    /// <summary>
+    /// Waits until something is true, at most for so long; false when the time is up. The condition is looked at under the lock, and whoever makes it true
+    /// pulses that.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public virtual bool WaitUntil(object gate, Func<bool> condition, TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        using var registration = cancellationToken.Register(() =>
+        {
+            lock (gate) Monitor.PulseAll(gate);
+        });
+        var began = Stopwatch.GetTimestamp();
+        lock (gate)
+        {
+            while (!condition())
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (atMost == Timeout.InfiniteTimeSpan)
+                {
+                    Monitor.Wait(gate);
+                    continue;
+                }
+
+                var rest = atMost - Stopwatch.GetElapsedTime(began);
+                if (rest <= TimeSpan.Zero) return false;
+                Monitor.Wait(gate, rest < MaxWait ? rest : MaxWait);
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>Runs work once, after a time, unless it is disposed before; null where time does not pass by itself.</summary>
+    public virtual IDisposable? After(TimeSpan time, Action work) => new Timer(_ => work(), null, time, Timeout.InfiniteTimeSpan);
 
     /// <summary>Runs work now and then until it is disposed.</summary>
     public virtual IDisposable? Repeat(TimeSpan period, Action work) => new Timer(_ => work(), null, period, period);

@@ -45,6 +45,9 @@ public static class CommandErrors
     /// <summary>An object of the pipeline has no key and value that could be written.</summary>
     public const string EntryNotUnderstood = nameof(EntryNotUnderstood);
 
+    /// <summary>What needs an index that somebody has open was asked of one that nobody has open.</summary>
+    public const string IndexNotOpen = nameof(IndexNotOpen);
+
     /// <summary>Test-HestiaIndex found damage.</summary>
     public const string IndexUnhealthy = nameof(IndexUnhealthy);
 

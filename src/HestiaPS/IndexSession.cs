@@ -20,7 +20,6 @@ public sealed class IndexSession : IDisposable
         Name = index.Name;
         Path = index.Path;
         Id = index.Id;
-        Durability = index.Durability;
         IsReadOnly = index.IsReadOnly;
         KeyEncoding = index.Settings.KeyEncoding;
         ValueEncoding = index.Settings.ValueEncoding;
@@ -48,7 +47,7 @@ public sealed class IndexSession : IDisposable
     public IndexState State => _final is { } final ? final.State : _index!.State;
 
     /// <summary>When a write is acknowledged in this session.</summary>
-    public Durability Durability { get; }
+    public Durability Durability => _index?.Durability ?? default;
 
     /// <summary>Whether it was opened with -ReadOnly.</summary>
     public bool IsReadOnly { get; }

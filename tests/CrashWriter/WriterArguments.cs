@@ -51,7 +51,7 @@ internal sealed class WriterArguments
         return new IndexOptions
         {
             Durability = Durability,
-            MemtableBytes = 64L << (10 + random.Next(3)),
+            MemtableBytes = Number("memtable", 0) is > 0 and var kibibytes ? (long)kibibytes << 10 : 64L << (10 + random.Next(3)),
             MaxMemtables = random.Next(2, 4),
             CacheBytes = 256 << 10,
             MaxOpenFiles = 16,
@@ -59,8 +59,10 @@ internal sealed class WriterArguments
             Level0Slowdown = 8,
             Level1Bytes = 256 << 10,
             SegmentBytes = 32L << (10 + random.Next(2)),
-            RetiredAge = TimeSpan.FromMilliseconds(random.Next(3) switch { 0 => 0, 1 => 300, _ => 3000 }),
-            RetiredBytes = 4L << 20,
+            RetiredAge = Number("grace", -1) is >= 0 and var seconds
+                ? TimeSpan.FromSeconds(seconds)
+                : TimeSpan.FromMilliseconds(random.Next(3) switch { 0 => 0, 1 => 300, _ => 3000 }),
+            RetiredBytes = Number("grace", -1) >= 0 ? null : 4L << 20,
         };
     }
 

@@ -65,6 +65,7 @@ Describe 'The packages' {
 
     It 'have one NuGet package for each library, with its documentation, licence and dependencies' -ForEach @(
         @{ Library = 'Hestia.Core'; Needs = @() }, @{ Library = 'Hestia.Backup'; Needs = @('Hestia.Core') }
+        @{ Library = 'Hestia.Extensions.Logging'; Needs = @('Hestia.Core', 'Microsoft.Extensions.Logging.Abstractions') }
         @{ Library = 'Hestia.Backup.S3'; Needs = @('Hestia.Backup', 'AWSSDK.Core', 'AWSSDK.S3', 'AWSSDK.SecurityToken') }
     ) {
         $package = Join-Path $packages "$Library.$($manifest.ModuleVersion).nupkg"

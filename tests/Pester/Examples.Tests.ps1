@@ -132,11 +132,11 @@ Describe 'HotBackup.ps1' {
         $index = Open-HestiaIndex -LiteralPath (Join-Path $folder 'hot') -Create
         try {
             Set-HestiaEntry -Index $index -Key a -Value 1
-            $backup = & $hotBackup -Repository $repository -Name hot
+            $backup = & $hotBackup -Repository $repository -Name hot -PassThru
             $LASTEXITCODE | Should -Be 0
             $backup.Lsn | Should -Be 1
             Set-HestiaEntry -Index $index -Key b -Value 2
-            (& $hotBackup -Repository $repository -Name hot).Lsn | Should -Be 2
+            (& $hotBackup -Repository $repository -Name hot -PassThru).Lsn | Should -Be 2
         }
         finally { Close-HestiaIndex -Index $index }
         @(Get-HestiaBackup -Repository $repository).Count | Should -Be 2
@@ -154,7 +154,7 @@ Describe 'HotBackup.ps1' {
                 }
             }
             while ($index.LastLsn -lt 20) { Start-Sleep -Milliseconds 10 }
-            $backup = & $hotBackup -Repository $repository -Name busy
+            $backup = & $hotBackup -Repository $repository -Name busy -PassThru
             $exitCode = $LASTEXITCODE
             $done.Set()
             $null = $writer | Receive-Job -Wait -AutoRemoveJob -ErrorAction Stop

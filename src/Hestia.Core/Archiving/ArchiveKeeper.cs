@@ -1,4 +1,5 @@
 using Hestia.Core.IO;
+using Hestia.Core.Suspending;
 
 namespace Hestia.Core.Archiving;
 
@@ -9,15 +10,17 @@ namespace Hestia.Core.Archiving;
 internal sealed class ArchiveKeeper
 {
     private readonly object _gate = new();
+    private readonly QuiesceGate _quiesce;
     private readonly FileSystem _files;
     private readonly string _path;
     private ArchiveState? _state;
     private bool _unreadable;
 
-    private ArchiveKeeper(FileSystem files, string path, ArchiveState? state, bool unreadable)
+    private ArchiveKeeper(IndexContext context, ArchiveState? state, bool unreadable)
     {
-        _files = files;
-        _path = path;
+        _files = context.Files;
+        _path = context.Path;
+        _quiesce = context.Quiesce;
         _state = state;
         _unreadable = unreadable;
     }
@@ -55,7 +58,7 @@ internal sealed class ArchiveKeeper
             if (state is not null && state.IndexId != context.SettingsFile.Id)
                 throw new InvalidDataException($"it belongs to index {state.IndexId}.");
             var copy = state is not null && !IsHere(state, context.Path);
-            return new ArchiveKeeper(context.Files, context.Path, state, unreadable: false) { IsCopy = copy };
+            return new ArchiveKeeper(context, state, unreadable: false) { IsCopy = copy };
         }
         catch (InvalidDataException e)
         {
@@ -63,7 +66,7 @@ internal sealed class ArchiveKeeper
                 "ArchiveStateDamaged",
                 $"{FileNames.Archive} is not to be relied on ({e.Message}). Log files are kept until the next shipment finds out what was shipped.",
                 FileNames.Archive));
-            return new ArchiveKeeper(context.Files, context.Path, null, unreadable: true);
+            return new ArchiveKeeper(context, null, unreadable: true);
         }
     }
 
@@ -78,8 +81,21 @@ internal sealed class ArchiveKeeper
         Targets = [],
     };
 
-    /// <summary>Writes a new state durably; null removes the file: the log is archived no more.</summary>
+    /// <summary>Writes a new state durably, once the index is not suspended; null removes the file: the log is archived no more.</summary>
     public void Save(ArchiveState? state)
+    {
+        _quiesce.Enter(CancellationToken.None);
+        try
+        {
+            SaveNow(state);
+        }
+        finally
+        {
+            _quiesce.Exit();
+        }
+    }
+
+    private void SaveNow(ArchiveState? state)
     {
         lock (_gate)
         {
@@ -98,14 +114,14 @@ internal sealed class ArchiveKeeper
         }
     }
 
-    /// <summary>Remembers, before it happens, that log up to here is given up though it was not shipped.</summary>
+    /// <summary>Remembers, before it happens, that log up to here is given up though it was not shipped. For who is within the gate.</summary>
     public void RecordDropped(Lsn through)
     {
         lock (_gate)
         {
             // Without a state there is no telling what was shipped, and so none what is lost by it.
             if (_state is null || through <= _state.DroppedThrough) return;
-            Save(_state with { DroppedThrough = through });
+            SaveNow(_state with { DroppedThrough = through });
         }
     }
 

@@ -4,6 +4,7 @@ using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Reading;
 using Hestia.Core.Segments;
+using Hestia.Core.Suspending;
 using Hestia.Core.Writing;
 
 namespace Hestia.Core.Compaction;
@@ -67,15 +68,20 @@ internal sealed class Compactor
             {
                 while (true)
                 {
+                    using var turn = Turn.Take(_context, linked.Token);
                     var view = _live.AcquireSegments();
                     try
                     {
                         var job = NextOfFull(view, level);
                         if (job is null) break;
-                        rewritten += Run(view, job, progress, linked.Token);
+                        rewritten += Run(view, job, progress, turn.Token);
                         // All that was in level 0 went down. What writers flush meanwhile is not asked for, and waiting for level 0 to
                         // be empty would be waiting for them to stop. The deeper levels gain nothing while the gate is held.
                         if (level == 0) break;
+                    }
+                    catch (OperationCanceledException) when (!linked.IsCancellationRequested)
+                    {
+                        // the index is being suspended; this slice is done again afterwards
                     }
                     finally
                     {
@@ -114,14 +120,20 @@ internal sealed class Compactor
         var done = new HashSet<SegmentId>();
         while (true)
         {
+            using var turn = Turn.Take(_context, cancellationToken);
             var view = _live.AcquireSegments();
+            LiveSegment? dirty = null;
             try
             {
                 var deepest = Array.FindLastIndex(view.Levels, static level => level.Length > 0);
                 if (deepest < 1) return rewritten;
-                var dirty = Array.Find(view.Levels[deepest], segment => !IsClean(segment) && done.Add(segment.Manifest.Id));
+                dirty = Array.Find(view.Levels[deepest], segment => !IsClean(segment) && done.Add(segment.Manifest.Id));
                 if (dirty is null) return rewritten;
-                rewritten += Run(view, new CompactionJob([], [dirty], deepest - 1, deepest, IsBottom: true), progress, cancellationToken);
+                rewritten += Run(view, new CompactionJob([], [dirty], deepest - 1, deepest, IsBottom: true), progress, turn.Token);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                done.Remove(dirty!.Manifest.Id); // suspended: once more
             }
             finally
             {
@@ -136,13 +148,15 @@ internal sealed class Compactor
         try
         {
             using (_context.Options.Scheduler.Hold(_jobGate))
+            using (var turn = Turn.TryTake(_context, _stopping.Token))
             {
+                if (turn is null) return false; // suspended; whoever ends it signals
                 var view = _live.AcquireSegments();
                 try
                 {
                     var job = CompactionPicker.Pick(view, _context.Options);
                     if (job is null) return false;
-                    Run(view, job, progress: null, _stopping.Token);
+                    Run(view, job, progress: null, turn.Token);
                 }
                 finally
                 {
@@ -164,6 +178,8 @@ internal sealed class Compactor
             // failed sync stops everything.
             if (e is not (IOException or UnauthorizedAccessException or HestiaException) || IOErrors.IsSyncFailure(e)) _context.Health.Fail(e);
             _context.Counters.CompactionFailed();
+            _context.Events?.RaiseFailure(
+                IndexEventId.CompactionFailed, e, "A compaction of the index {IndexName} ({IndexPath}) failed and will be tried again: {Reason}");
             _room.Changed(e);
             return false;
         }
@@ -194,7 +210,7 @@ internal sealed class Compactor
             _live.Commit(new ManifestEdit { Removed = removed, Added = outputs.ConvertAll(info => ManifestSegment.From(info, job.OutputLevel)) });
             Interlocked.Add(ref _bytesWritten, bytes);
             _context.Counters.Compacted();
-            HestiaMeter.Record(HestiaMeter.CompactionDuration, _context, Stopwatch.GetElapsedTime(began));
+            Tell(job, outputs.Count, bytes, Stopwatch.GetElapsedTime(began));
             return bytes;
         }
         finally
@@ -218,6 +234,16 @@ internal sealed class Compactor
         for (var i = 1; i < sorted.Length; i++)
             if (sorted[i - 1].Manifest.UpperBound.AsSpan().SequenceCompareTo(sorted[i].Manifest.LowerBound) >= 0) return false;
         return true;
+    }
+
+    private void Tell(CompactionJob job, int outputs, long bytes, TimeSpan time)
+    {
+        HestiaMeter.Record(HestiaMeter.CompactionDuration, _context, time);
+        _context.Events?.Raise(
+            IndexEventId.CompactionCompleted, IndexEventLevel.Debug,
+            "The index {IndexName} ({IndexPath}) was compacted: {Inputs} segments of level {Level} and the next became {Outputs}, {Bytes} bytes, in {Milliseconds} ms.",
+            ("Inputs", job.Upper.Length + job.Lower.Length), ("Level", job.Level), ("Outputs", outputs), ("Bytes", bytes),
+            ("Milliseconds", Math.Round(time.TotalMilliseconds, 1)));
     }
 
     private void Merge(CompactionJob job, List<SegmentInfo> outputs, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
@@ -262,6 +288,37 @@ internal sealed class Compactor
         finally
         {
             writer?.Dispose();
+        }
+    }
+
+    /// <summary>A place within the gate for one job, and what tells the job to leave.</summary>
+    private sealed class Turn : IDisposable
+    {
+        private readonly QuiesceGate _gate;
+        private readonly CancellationTokenSource _linked;
+
+        private Turn(QuiesceGate gate, CancellationToken cancellationToken)
+        {
+            _gate = gate;
+            _linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, gate.Leaving);
+        }
+
+        public CancellationToken Token => _linked.Token;
+
+        public static Turn Take(IndexContext context, CancellationToken cancellationToken)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            context.Quiesce.Enter(cancellationToken);
+            return new Turn(context.Quiesce, cancellationToken);
+        }
+
+        public static Turn? TryTake(IndexContext context, CancellationToken cancellationToken) =>
+            context.Quiesce.TryEnter() ? new Turn(context.Quiesce, cancellationToken) : null;
+
+        public void Dispose()
+        {
+            _linked.Dispose();
+            _gate.Exit();
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Hestia.Core.Diagnostics;
 
 namespace Hestia.Core.Control;
 
@@ -17,12 +18,14 @@ internal sealed class ControlLeases : IDisposable
     private readonly object _gate = new();
     private readonly Dictionary<string, Lease> _leases = new(StringComparer.Ordinal);
     private readonly string _indexPath;
+    private readonly IndexEvents? _events;
     private readonly Timer _timer;
     private bool _disposed;
 
-    public ControlLeases(string indexPath)
+    public ControlLeases(string indexPath, IndexEvents? events = null)
     {
         _indexPath = indexPath;
+        _events = events;
         // It runs only while something is held, and without the context of whoever opens the index.
         using (ExecutionContext.SuppressFlow()) _timer = new Timer(_ => Expire(), null, Timeout.Infinite, Timeout.Infinite);
     }
@@ -120,7 +123,13 @@ internal sealed class ControlLeases : IDisposable
                 if (lease.Until <= now) (expired ??= []).Add(name);
         }
 
-        foreach (var name in expired ?? []) Release(name);
+        foreach (var name in expired ?? [])
+        {
+            _events?.Raise(
+                IndexEventId.PinExpired, IndexEventLevel.Warning,
+                "Another process has not said for a while that it still needs what is held for it on the index {IndexName} ({IndexPath}): it was let go.");
+            Release(name);
+        }
     }
 
     private sealed record Lease(IDisposable Held, TimeSpan Lifetime, long Until);

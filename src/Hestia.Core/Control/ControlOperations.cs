@@ -17,9 +17,12 @@ internal static class ControlOperations
     public static readonly ArchiveLogOperation ArchiveLog = new();
     public static readonly ArchiveSaveOperation ArchiveSave = new();
     public static readonly ArchiveTimelineOperation ArchiveTimeline = new();
+    public static readonly SuspendOperation Suspend = new();
+    public static readonly ResumeOperation Resume = new();
+    public static readonly DurabilityOperation Durability = new();
 
     private static readonly Dictionary<string, ControlOperation> s_byName = ByName(
-        Status, Flush, Compact, Check, Pin, Renew, Release, BackupDone, ArchiveBegin, ArchiveLog, ArchiveSave, ArchiveTimeline);
+        Suspend, Resume, Durability, Status, Flush, Compact, Check, Pin, Renew, Release, BackupDone, ArchiveBegin, ArchiveLog, ArchiveSave, ArchiveTimeline);
 
     public static ControlOperation? Find(string name) => s_byName.GetValueOrDefault(name);
 

@@ -24,7 +24,7 @@ internal sealed class ControlServer : IDisposable
     {
         _index = index;
         _listener = listener;
-        _leases = new ControlLeases(index.Path);
+        _leases = new ControlLeases(index.Path, index.Context.Events);
     }
 
     /// <summary>What other processes need to find it.</summary>

@@ -1,5 +1,6 @@
 using Hestia.Core.Consistency;
 using Hestia.Core.Manifest;
+using Hestia.Core.Suspending;
 
 namespace Hestia.Core.Control;
 
@@ -30,6 +31,15 @@ public interface IMaintainedIndex
 
     /// <inheritdoc cref="HestiaIndex.Check"/>
     CheckReport Check(CheckOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default);
+
+    /// <inheritdoc cref="HestiaIndex.Suspend"/>
+    SuspensionInfo Suspend(TimeSpan duration, CancellationToken cancellationToken = default);
+
+    /// <inheritdoc cref="HestiaIndex.Resume"/>
+    SuspensionResult Resume(CancellationToken cancellationToken = default);
+
+    /// <inheritdoc cref="HestiaIndex.SetDurability(Durability, CancellationToken)"/>
+    DurabilityChange SetDurability(Durability durability, CancellationToken cancellationToken = default);
 
     /// <inheritdoc cref="HestiaIndex.Pin"/>
     IndexPin Pin(CancellationToken cancellationToken = default);

@@ -69,6 +69,35 @@ public sealed class IndexAccess : IDisposable
         }
     }
 
+    /// <summary>Changes the durability of the index in a folder: its owner does it, or its index.json is replaced.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="durability">The durability from now on.</param>
+    /// <param name="via"><see cref="IndexVia.Endpoint"/> or <see cref="IndexVia.Opened"/>.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="HestiaException">As <see cref="RemoteIndex.Find"/> and <see cref="HestiaIndex.SetDurability(string, Durability)"/>.</exception>
+    public static DurabilityChange SetDurability(string path, Durability durability, out IndexVia via, CancellationToken cancellationToken = default)
+    {
+        var began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            if (RemoteIndex.Find(path, cancellationToken) is { } remote)
+            {
+                via = IndexVia.Endpoint;
+                return remote.SetDurability(durability, cancellationToken);
+            }
+
+            try
+            {
+                via = IndexVia.Opened;
+                return HestiaIndex.SetDurability(path, durability);
+            }
+            catch (HestiaException e) when (e.Code == HestiaErrorCode.IndexInUse && Stopwatch.GetElapsedTime(began) < Patience)
+            {
+                if (cancellationToken.WaitHandle.WaitOne(Step)) throw new OperationCanceledException(cancellationToken);
+            }
+        }
+    }
+
     /// <summary>Closes what was opened, and says so if its last flush fails; <see cref="Dispose"/> would not.</summary>
     /// <exception cref="HestiaException">As <see cref="HestiaIndex.Close"/>.</exception>
     public void Close() => _opened?.Close();

@@ -5,6 +5,7 @@ using Hestia.Core.Control.Operations;
 using Hestia.Core.IO;
 using Hestia.Core.Locking;
 using Hestia.Core.Manifest;
+using Hestia.Core.Suspending;
 
 namespace Hestia.Core.Control;
 
@@ -105,6 +106,18 @@ public sealed class RemoteIndex : IMaintainedIndex
     public CheckReport Check(
         CheckOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default) =>
         Call(ControlOperations.Check, options ?? new CheckOptions(), progress, cancellationToken);
+
+    /// <inheritdoc/>
+    public SuspensionInfo Suspend(TimeSpan duration, CancellationToken cancellationToken = default) =>
+        Call(ControlOperations.Suspend, new SuspendArguments(duration.TotalSeconds), null, cancellationToken);
+
+    /// <inheritdoc/>
+    public SuspensionResult Resume(CancellationToken cancellationToken = default) =>
+        Call(ControlOperations.Resume, new NoArguments(), null, cancellationToken);
+
+    /// <inheritdoc/>
+    public DurabilityChange SetDurability(Durability durability, CancellationToken cancellationToken = default) =>
+        Call(ControlOperations.Durability, new DurabilityArguments(durability), null, cancellationToken);
 
     /// <summary>
     /// Files of the current manifest that stay until the pin is disposed, or this process ends and its last renewal is a minute ago. Flush first to

@@ -6,7 +6,7 @@ namespace Hestia.Core.Diagnostics;
 /// <summary>
 /// The metrics of all indexes that this process has open, on one <see cref="Meter"/> of the name <see cref="Name"/>. Names, units and attributes
 /// are in docs/metrics.md and follow OpenTelemetry's conventions. Nearly all instruments are observed: an index counts what it counts anyway, and
-/// a number is read when a listener asks for it. The three durations are recorded only while somebody listens to them.
+/// a number is read when a listener asks for it. The durations are recorded only while somebody listens to them.
 /// </summary>
 public static class HestiaMeter
 {
@@ -62,6 +62,9 @@ public static class HestiaMeter
 
     /// <summary>How long syncs of the log took, in seconds.</summary>
     internal static Histogram<double> SyncDuration { get; } = s_meter.CreateHistogram<double>("hestia.index.wal.sync.duration", "s", "Duration of a sync of the log.");
+
+    /// <summary>How long commits took, in seconds: of a group, from its turn on.</summary>
+    internal static Histogram<double> CommitDuration { get; } = s_meter.CreateHistogram<double>("hestia.index.commit.duration", "s", "Duration of a commit.");
 
     /// <summary>How long flushes took, in seconds.</summary>
     internal static Histogram<double> FlushDuration { get; } = s_meter.CreateHistogram<double>("hestia.index.flush.duration", "s", "Duration of a flush.");
@@ -133,7 +136,9 @@ public static class HestiaMeter
         ForEach(index =>
         {
             var state = index.State;
-            result.Add(With(index, state == IndexState.Ready ? 1 : 0, "hestia.index.state", "ready"));
+            var suspended = index.Suspension is not null;
+            result.Add(With(index, state == IndexState.Ready && !suspended ? 1 : 0, "hestia.index.state", "ready"));
+            result.Add(With(index, state == IndexState.Ready && suspended ? 1 : 0, "hestia.index.state", "suspended"));
             result.Add(With(index, state == IndexState.Failed ? 1 : 0, "hestia.index.state", "failed"));
         });
         return result;

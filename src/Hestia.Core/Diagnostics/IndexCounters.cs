@@ -18,6 +18,8 @@ internal sealed class IndexCounters
     private long _syncFailures;
     private long _stalls;
     private long _stallTicks;
+    private long _timed;
+    private long _timedTicks;
 
     /// <summary>Point reads, those of snapshots not included.</summary>
     public StripedCounter Reads { get; } = new();
@@ -45,6 +47,19 @@ internal sealed class IndexCounters
     public long Stalls => Volatile.Read(ref _stalls);
 
     public TimeSpan StallTime => TimeSpan.FromSeconds((double)Volatile.Read(ref _stallTicks) / Stopwatch.Frequency);
+
+    /// <summary>Commits of which the time was taken.</summary>
+    public long CommitsTimed => Volatile.Read(ref _timed);
+
+    /// <summary>What those took together.</summary>
+    public TimeSpan CommitTime => new(Volatile.Read(ref _timedTicks));
+
+    /// <summary>A commit took so long. The commit leader's.</summary>
+    public void Timed(long ticks)
+    {
+        Volatile.Write(ref _timed, _timed + 1);
+        Volatile.Write(ref _timedTicks, _timedTicks + ticks);
+    }
 
     /// <summary>A group was acknowledged. The commit leader's.</summary>
     public void Written(int batches, long operations, long bytes)

@@ -14,6 +14,8 @@ internal sealed record IndexSettingsFile(Guid Id, DateTimeOffset Created, IndexS
 
     private const int MaxFileBytes = 64 << 10;
 
+    public IndexSettingsFile WithDurability(Durability durability) => this with { Settings = Settings with { Durability = durability } };
+
     public byte[] Serialize()
     {
         var buffer = new ArrayBufferWriter<byte>(1024);

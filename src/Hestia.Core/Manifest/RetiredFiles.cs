@@ -1,4 +1,5 @@
 using Hestia.Core.Archiving;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Segments;
 using Hestia.Core.Wal;
@@ -16,7 +17,11 @@ namespace Hestia.Core.Manifest;
 /// </summary>
 internal sealed class RetiredFiles
 {
-    private const int MaxManifests = 64;
+    /// <summary>So many of the newest stay whatever the time between them; of older ones not more than one for each of so many parts of the grace period.</summary>
+    private const int AllOfNewest = 128;
+
+    private const int PartsOfAge = 32;
+    private const int MaxManifests = AllOfNewest + PartsOfAge + 1;
     private const long MinBudget = 1L << 30;
 
     private readonly object _gate = new();
@@ -161,13 +166,27 @@ internal sealed class RetiredFiles
     /// </summary>
     public void Prune()
     {
+        if (!_context.Quiesce.TryEnter()) return;
+        try
+        {
+            PruneNow();
+        }
+        finally
+        {
+            _context.Quiesce.Exit();
+        }
+    }
+
+    /// <summary>As <see cref="Prune"/>, by the one who has closed the gate.</summary>
+    public void PruneNow()
+    {
         // A failed index does not know which of its manifests will be found at the next open, so it deletes nothing.
         if (_context.Health.Cause is not null) return;
         using (Hold())
         {
             var budget = _context.Options.RetiredBytes ?? Math.Max(MinBudget, _live.SegmentBytes / 4);
             var now = _context.Files.Clock.GetUtcNow();
-            var dropped = false;
+            var dropped = Thin();
             while (_old.First is { } oldest
                 && (now - oldest.Value.RetiredAt >= _context.Options.RetiredAge || _old.Count > MaxManifests || CountRetired() > budget))
             {
@@ -182,6 +201,29 @@ internal sealed class RetiredFiles
             DropLogs();
             Volatile.Write(ref _retiredBytes, CountRetired());
         }
+    }
+
+    /// <summary>
+    /// Under load manifests follow one another so fast that a bound on their number alone would end the grace period after a minute. A copy that was begun
+    /// at any moment of it needs one that is at most a little older, and the log from there on.
+    /// </summary>
+    private bool Thin()
+    {
+        var thinned = false;
+        var least = _context.Options.RetiredAge / PartsOfAge;
+        while (_old.Count > AllOfNewest)
+        {
+            // Everything older has been thinned already, so only the one that has just become old is looked at.
+            var node = _old.Last!;
+            for (var i = 0; i < AllOfNewest; i++) node = node.Previous!;
+            while (node.Previous is { } before && node.Value.RetiredAt - before.Value.RetiredAt >= least) node = before;
+            if (node.Previous is null || !TryDelete(node.Value.File.Path)) break;
+            Name(node.Value.Document, -1);
+            _old.Remove(node);
+            thinned = true;
+        }
+
+        return thinned;
     }
 
     private WorkScheduler.HeldGate Hold() => _context.Options.Scheduler.Hold(_gate);
@@ -227,6 +269,10 @@ internal sealed class RetiredFiles
         try
         {
             Archive.RecordDropped(through);
+            _context.Events?.Raise(
+                IndexEventId.ArchiveGap, IndexEventLevel.Warning,
+                "Log of the index {IndexName} ({IndexPath}) up to LSN {Lsn} was given up before the archive had got it: the queue is full.",
+                ("Lsn", through.Value));
             return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

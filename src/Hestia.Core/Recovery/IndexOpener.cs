@@ -8,6 +8,7 @@ using Hestia.Core.Manifest;
 using Hestia.Core.Memtable;
 using Hestia.Core.Reading;
 using Hestia.Core.Segments;
+using Hestia.Core.Suspending;
 using Hestia.Core.Wal;
 using Hestia.Core.Writing;
 
@@ -67,6 +68,9 @@ internal static class IndexOpener
     {
         var cache = new BlockCache(options.CacheBytes);
         var counters = new IndexCounters();
+        var events = options.EventListener is { } listener
+            ? new IndexEvents(listener, options.FileSystem.Clock, settings.Settings.Name ?? Path.GetFileName(path), path)
+            : null;
         var openFiles = new OpenFileLimit(options.MaxOpenFiles);
         return new IndexContext
         {
@@ -76,7 +80,9 @@ internal static class IndexOpener
             SettingsFile = settings,
             SettingsBytes = settingsBytes,
             Counters = counters,
-            Health = new IndexHealth(path, counters),
+            Health = new IndexHealth(path, counters, events),
+            Events = events,
+            Quiesce = new QuiesceGate(options.Scheduler),
             Cache = cache,
             OpenFiles = openFiles,
             Segments = new SegmentTable(options.FileSystem, path, cache, openFiles),

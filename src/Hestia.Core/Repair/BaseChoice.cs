@@ -65,14 +65,46 @@ internal sealed class BaseChoice(FileSystem files, string path, CheckResult chec
         if (documents.Count == 0) return FromNothing();
         var newest = Evaluate(documents[0]);
         if (newest.LosesNothing) return newest;
+        var atStake = Math.Max(newest.Log.MissingLsns, WritesGone(newest));
         for (var i = 1; i < documents.Count; i++)
         {
             var older = Evaluate(documents[i]);
-            if (older.SegmentsAreWhole && older.Log.MissingLsns <= newest.Log.MissingLsns) return older;
+            if (older.SegmentsAreWhole && older.Log.MissingLsns <= atStake) return older;
         }
 
         var nothing = FromNothing();
         return nothing.LosesNothing && !HasSegmentsWithoutLsn(documents) ? nothing : newest;
+    }
+
+    /// <summary>
+    /// The writes that go with segments of which no file is there at all. That is what the copy of a directory at work looks like whose manifest was copied after
+    /// its segments: then the manifest of before, with all it names and the log as far as it goes, loses the end alone, where going on without the segments
+    /// would leave holes. Damaged segments count nothing here: most of them can be read.
+    /// </summary>
+    private static ulong WritesGone(BaseCandidate candidate)
+    {
+        var ranges = new List<(ulong First, ulong Last)>();
+        ulong gone = 0;
+        foreach (var segment in candidate.Segments)
+        {
+            if (segment.IsWhole || segment.Copy is not null) continue;
+            if (segment.Ruin is not null || segment.IsPresent) return 0;
+            var manifest = segment.Manifest;
+            // Of the deepest level nothing tells which writes it holds: it may be any up to the checkpoint.
+            if (manifest.MinLsn == Lsn.None) return candidate.Document.Checkpoint.Value;
+            ranges.Add((manifest.MinLsn.Value, manifest.MaxLsn.Value));
+        }
+
+        ranges.Sort();
+        ulong end = 0;
+        foreach (var (first, last) in ranges)
+        {
+            if (last <= end) continue;
+            gone += last - Math.Max(first - 1, end);
+            end = last;
+        }
+
+        return gone;
     }
 
     private BaseCandidate Evaluate(ManifestDocument document)

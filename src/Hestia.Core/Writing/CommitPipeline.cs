@@ -3,6 +3,7 @@ using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Memtable;
 using Hestia.Core.Reading;
+using Hestia.Core.Suspending;
 using Hestia.Core.Wal;
 
 namespace Hestia.Core.Writing;
@@ -21,6 +22,10 @@ internal sealed class CommitPipeline : IDisposable
     private const int MaxGroupWriters = 1024;
     private const int BuilderKeepBytes = 8 << 20;
     private const int SyncTimeShare = 3;
+
+    /// <summary>Where there is no sync, one commit of so many is timed: looking at the clock would cost as much as a part of the work.</summary>
+    private const uint TimedShare = 64;
+
     private static readonly TimeSpan MaxGather = TimeSpan.FromMilliseconds(1);
 
     private readonly object _gate = new();
@@ -31,24 +36,26 @@ internal sealed class CommitPipeline : IDisposable
     private readonly LiveSet _live;
     private readonly LogKeeper _log;
     private readonly WriteRoom _room;
-    private readonly Durability _durability;
-    private readonly TimeSpan _groupDelay;
+    private readonly Suspension _suspension;
+    private Durability _durability; // changed by the leader only, when nothing is under way
+    private TimeSpan _groupDelay;
     private readonly WorkScheduler _scheduler;
     private readonly Func<bool> _companyIsHere;
     private bool _leading;
     private int _company;
+    private uint _groups;
     private TimeSpan _syncTime;
     private ulong _last;
     private long _lastCommitTime;
 
-    public CommitPipeline(IndexContext context, LiveSet live, LogKeeper log, WriteRoom room, Lsn last, long lastCommitTime)
+    public CommitPipeline(IndexContext context, LiveSet live, LogKeeper log, WriteRoom room, Suspension suspension, Lsn last, long lastCommitTime)
     {
         _context = context;
         _live = live;
         _log = log;
         _room = room;
-        _durability = context.Durability;
-        _groupDelay = _durability == Durability.GroupSync ? context.GroupDelay : TimeSpan.Zero;
+        _suspension = suspension;
+        DurabilityChanged();
         _scheduler = context.Options.Scheduler;
         _companyIsHere = () =>
         {
@@ -64,6 +71,13 @@ internal sealed class CommitPipeline : IDisposable
     /// <summary>Writes a batch and returns the LSN of its last operation once it is acknowledged.</summary>
     public Lsn Commit(WriteBatch batch) => Run(batch, null);
 
+    /// <summary>Takes over the durability of the context. The leader's, in <see cref="RunExclusively"/>.</summary>
+    public void DurabilityChanged()
+    {
+        _durability = _context.Durability;
+        _groupDelay = _durability == Durability.GroupSync ? _context.GroupDelay : TimeSpan.Zero;
+    }
+
     /// <summary>Runs work in the leader's place: no write is under way and none begins until it returns.</summary>
     public void RunExclusively(Action work) => Run(null, work);
 
@@ -71,7 +85,7 @@ internal sealed class CommitPipeline : IDisposable
 
     private Lsn Run(WriteBatch? batch, Action? work)
     {
-        var request = WriteRequest.ForThisThread(batch, work);
+        var request = WriteRequest.ForThisThread(batch, work, WriteDeadline.After(_context.Options.WriteTimeout));
         bool leads;
         lock (_gate)
         {
@@ -102,11 +116,14 @@ internal sealed class CommitPipeline : IDisposable
             }
             else
             {
+                if (_suspension.Current is not null) _suspension.AwaitEnd(own.Deadline);
                 _context.Health.RequireWritable();
-                _room.Ensure(_lastCommitTime);
+                _room.Ensure(_lastCommitTime, own.Deadline);
+                var began = IsTimed() ? Stopwatch.GetTimestamp() : 0;
                 if (_durability == Durability.GroupSync) WaitForCompany();
                 TakeFollowers(group);
                 first = WriteGroup(group);
+                if (began != 0) Timed(Stopwatch.GetElapsedTime(began));
             }
         }
         catch (Exception e)
@@ -194,6 +211,14 @@ internal sealed class CommitPipeline : IDisposable
         _live.SetVisible(last);
         Count(group, last - first + 1);
         return new Lsn(first);
+    }
+
+    private bool IsTimed() => _durability is Durability.Sync or Durability.GroupSync || ++_groups % TimedShare == 0;
+
+    private void Timed(TimeSpan time)
+    {
+        _context.Counters.Timed(time.Ticks);
+        HestiaMeter.Record(HestiaMeter.CommitDuration, _context, time);
     }
 
     private void Count(List<WriteRequest> group, ulong operations)

@@ -91,7 +91,19 @@ internal sealed class Flusher
 
     private bool Step()
     {
-        if (_context.Health.Cause is not null) return false;
+        if (_context.Health.Cause is not null || !_context.Quiesce.TryEnter()) return false;
+        try
+        {
+            return FlushOldest();
+        }
+        finally
+        {
+            _context.Quiesce.Exit();
+        }
+    }
+
+    private bool FlushOldest()
+    {
         var memtable = _live.AcquireOldestFrozen();
         if (memtable is null) return false;
         SegmentInfo? info = null;
@@ -104,7 +116,7 @@ internal sealed class Flusher
             Interlocked.Increment(ref _segmentsWritten);
             Interlocked.Add(ref _bytesWritten, info?.Size ?? 0);
             _context.Counters.Flushed();
-            HestiaMeter.Record(HestiaMeter.FlushDuration, _context, Stopwatch.GetElapsedTime(began));
+            Tell(memtable.LastLsn, info, Stopwatch.GetElapsedTime(began));
             Finished(null);
             _retired.Prune();
             _flushed();
@@ -114,6 +126,7 @@ internal sealed class Flusher
         {
             if (e is not (IOException or UnauthorizedAccessException or HestiaException) || IOErrors.IsSyncFailure(e)) _context.Health.Fail(e);
             _context.Counters.FlushFailed();
+            _context.Events?.RaiseFailure(IndexEventId.FlushFailed, e, "A flush of the index {IndexName} ({IndexPath}) failed and will be tried again: {Reason}");
             Finished(e);
             return false;
         }
@@ -122,6 +135,15 @@ internal sealed class Flusher
             if (info is not null) _retired.Withdraw([info.Id]);
             memtable.Release();
         }
+    }
+
+    private void Tell(ulong lsn, SegmentInfo? info, TimeSpan time)
+    {
+        HestiaMeter.Record(HestiaMeter.FlushDuration, _context, time);
+        _context.Events?.Raise(
+            IndexEventId.FlushCompleted, IndexEventLevel.Debug,
+            "The index {IndexName} ({IndexPath}) was flushed up to LSN {Lsn}: {Bytes} bytes in {Milliseconds} ms.",
+            ("Lsn", lsn), ("Bytes", info?.Size ?? 0), ("Milliseconds", Math.Round(time.TotalMilliseconds, 1)));
     }
 
     private void Finished(Exception? error)

@@ -22,7 +22,7 @@ internal sealed class LogKeeper : IDisposable
     private readonly RetiredFiles _retired;
     private Guid _timeline;
     private readonly LiveSet _live;
-    private readonly BackgroundWork? _syncing;
+    private readonly BackgroundWork _syncing;
     private readonly ManualResetEventSlim _syncNow = new(false);
     private readonly BackgroundWork _preparing;
     private readonly long _preallocateBytes;
@@ -34,6 +34,7 @@ internal sealed class LogKeeper : IDisposable
     private long _bytesWritten;
     private long _unsyncedSince;
     private volatile bool _disposed;
+    private bool _async; // the commit leader's
 
     public LogKeeper(IndexContext context, RetiredFiles retired, LiveSet live, Guid timeline, WalPredecessor predecessor, Lsn durable)
     {
@@ -46,7 +47,8 @@ internal sealed class LogKeeper : IDisposable
         _preallocateBytes = Math.Min(context.Options.MemtableBytes, 64L << 20);
         // Threads of their own and not the pool's: a pool full of waiting writers would keep them waiting for what they wait for.
         _preparing = new BackgroundWork(context, "hestia-log", Prepare);
-        if (context.Durability == Durability.Async) _syncing = new BackgroundWork(context, "hestia-sync", SyncInBackground);
+        _syncing = new BackgroundWork(context, "hestia-sync", SyncInBackground);
+        DurabilityChanged();
     }
 
     /// <summary>Last LSN whose log record (or segment) survives a power loss.</summary>
@@ -76,7 +78,7 @@ internal sealed class LogKeeper : IDisposable
             throw;
         }
 
-        if (_syncing is null) return;
+        if (!_async) return;
         _syncing.Signal();
         if (writer.AppendOffset - Volatile.Read(ref _unsyncedSince) > AsyncSyncBytes) _syncNow.Set();
     }
@@ -111,6 +113,18 @@ internal sealed class LogKeeper : IDisposable
             current = seen;
         }
     }
+
+    /// <summary>Takes over the durability of the context. The commit leader's, with everything flushed and no file begun.</summary>
+    public void DurabilityChanged() => _async = _context.Durability == Durability.Async;
+
+    /// <summary>Makes the next file, where that is worth while.</summary>
+    public void PrepareNext()
+    {
+        if (_context.Durability != Durability.Off) _preparing.Signal();
+    }
+
+    /// <summary>Removes the file made ahead of need. The commit leader's, while none can be made.</summary>
+    public void DropPrepared() => Interlocked.Exchange(ref _prepared, null)?.Dispose();
 
     /// <summary>The file being appended to, as far as it is durable; null if there is none.</summary>
     public DurableLog? CurrentFile =>
@@ -159,7 +173,7 @@ internal sealed class LogKeeper : IDisposable
     {
         _disposed = true;
         _syncNow.Set();
-        _syncing?.Stop();
+        _syncing.Stop();
         _preparing.Stop();
         _writer?.Dispose();
         Interlocked.Exchange(ref _prepared, null)?.Dispose();
@@ -194,7 +208,7 @@ internal sealed class LogKeeper : IDisposable
     /// <summary>Makes the next file ahead of need. A failure here is no failure yet: the file is then made when it is needed.</summary>
     private bool Prepare()
     {
-        if (Volatile.Read(ref _prepared) is not null) return false;
+        if (Volatile.Read(ref _prepared) is not null || !_context.Quiesce.TryEnter()) return false;
         try
         {
             var prepared = WalPreparedFile.Prepare(_context.Files, _context.WalDirectory, _preallocateBytes);
@@ -203,6 +217,10 @@ internal sealed class LogKeeper : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // the disk may be full now and not later
+        }
+        finally
+        {
+            _context.Quiesce.Exit();
         }
 
         return false;

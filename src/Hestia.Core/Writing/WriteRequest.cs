@@ -1,4 +1,5 @@
 using Hestia.Core.IO;
+using Hestia.Core.Suspending;
 
 namespace Hestia.Core.Writing;
 
@@ -24,6 +25,9 @@ internal sealed class WriteRequest
     /// <summary>Work to run alone, while no write is under way.</summary>
     public Action? Work { get; private set; }
 
+    /// <summary>Until when it may wait before it is begun.</summary>
+    public long Deadline { get; private set; }
+
     /// <summary>LSN of the last operation, once done.</summary>
     public Lsn Result { get; private set; }
 
@@ -31,12 +35,13 @@ internal sealed class WriteRequest
 
     public bool IsDone => Volatile.Read(ref _state) == Done;
 
-    public static WriteRequest ForThisThread(WriteBatch? batch, Action? work)
+    public static WriteRequest ForThisThread(WriteBatch? batch, Action? work, long deadline = WriteDeadline.None)
     {
         var request = t_cached ?? new WriteRequest();
         t_cached = null; // work that writes in turn gets another one
         request.Batch = batch;
         request.Work = work;
+        request.Deadline = deadline;
         request.Error = null;
         request.Result = Lsn.None;
         Volatile.Write(ref request._state, Waiting);

@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.Memtable;
 using Hestia.Core.Reading;
+using Hestia.Core.Suspending;
 
 namespace Hestia.Core.Writing;
 
@@ -13,6 +15,7 @@ namespace Hestia.Core.Writing;
 internal sealed class WriteRoom(IndexContext context, LiveSet live, LogKeeper log)
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan StallWorthTelling = TimeSpan.FromSeconds(1);
     private const long SlowdownStepBytes = 64 << 10;
 
     private readonly object _changed = new();
@@ -36,13 +39,13 @@ internal sealed class WriteRoom(IndexContext context, LiveSet live, LogKeeper lo
     }
 
     /// <summary>Returns when a group may be written.</summary>
-    /// <exception cref="HestiaException">DiskFull, IoError and the like if the memtables can't be written out; IndexFailed, IndexClosed.</exception>
-    public void Ensure(long lastCommitTime)
+    /// <exception cref="HestiaException">DiskFull, IoError and the like if the memtables can't be written out; TimedOut; IndexFailed, IndexClosed.</exception>
+    public void Ensure(long lastCommitTime, long deadline)
     {
         var active = live.Active;
         if (context.Options.BackgroundCompaction && live.Level0Count >= context.Options.Level0Slowdown) Slow(active.AllocatedBytes);
         if (!IsFull(active)) return;
-        if (MustWait()) Wait();
+        if (MustWait()) Wait(deadline);
         Rotate(lastCommitTime);
     }
 
@@ -66,29 +69,51 @@ internal sealed class WriteRoom(IndexContext context, LiveSet live, LogKeeper lo
         live.MemtableCount >= context.Options.MaxMemtables
         || (context.Options.BackgroundCompaction && live.Level0Count >= 2 * context.Options.Level0Slowdown);
 
-    private void Wait()
+    private void Wait(long deadline)
     {
         var began = Stopwatch.GetTimestamp();
+        var told = false;
         try
         {
             while (MustWait())
             {
                 context.Health.RequireWritable();
                 if (Interlocked.Exchange(ref _error, null) is { } error) throw HestiaException.FromIO(error, context.Path, "making room for writes in");
+                if (WriteDeadline.HasPassed(deadline)) throw WriteDeadline.TimedOut(context, "for flush or compaction to make room");
+                told = told || TellStall(began);
                 // Each round asks again: what failed once (a full disk) is tried again by the next writer, and nothing else would.
                 FlushWanted?.Invoke();
                 CompactionWanted?.Invoke();
                 if (context.Options.Scheduler.TryRunPending()) continue;
                 lock (_changed)
                 {
-                    if (_error is null && MustWait()) Monitor.Wait(_changed, PollInterval);
+                    var rest = WriteDeadline.Rest(deadline);
+                    if (_error is null && MustWait()) Monitor.Wait(_changed, rest < TimeSpan.Zero || rest > PollInterval ? PollInterval : rest);
                 }
             }
         }
         finally
         {
             context.Counters.Stalled(Stopwatch.GetTimestamp() - began, stopped: true);
+            if (told)
+            {
+                context.Events?.Raise(
+                    IndexEventId.WriteStallEnded, IndexEventLevel.Information,
+                    "Writers of the index {IndexName} ({IndexPath}) go on after {Seconds} s.",
+                    ("Seconds", Math.Round(Stopwatch.GetElapsedTime(began).TotalSeconds, 1)));
+            }
         }
+    }
+
+    /// <summary>Short stops are what back-pressure is made of; one of a second is worth a word.</summary>
+    private bool TellStall(long began)
+    {
+        if (Stopwatch.GetElapsedTime(began) < StallWorthTelling) return false;
+        context.Events?.Raise(
+            IndexEventId.WriteStalled, IndexEventLevel.Warning,
+            "Writers of the index {IndexName} ({IndexPath}) wait: {Memtables} memtables are not flushed, {Level0Segments} segments are in level 0.",
+            ("Memtables", live.MemtableCount), ("Level0Segments", live.Level0Count));
+        return true;
     }
 
     /// <summary>A short pause every 64 KiB, longer the nearer level 0 is to its limit: many small delays instead of one long stop.</summary>

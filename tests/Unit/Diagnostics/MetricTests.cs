@@ -62,6 +62,7 @@ public sealed class MetricTests : IDisposable
         Assert.Equal(0, now["hestia.index.state/failed"]);
         Assert.Equal(1, now["hestia.index.segments/1"]);
         Assert.Equal(3, metrics.Recorded["hestia.index.wal.sync.duration"].Count);
+        Assert.Equal(3, metrics.Recorded["hestia.index.commit.duration"].Count);
         Assert.Equal(2, metrics.Recorded["hestia.index.flush.duration"].Count);
         Assert.Single(metrics.Recorded["hestia.index.compaction.duration"]);
         Assert.All(metrics.Recorded.Values.SelectMany(static v => v), static seconds => Assert.InRange(seconds, 0.0, 30.0));

@@ -87,7 +87,7 @@ internal sealed partial class IndexSimulation
             }
 
             if (lsn != record.Last) throw Wrong($"a write got LSN {lsn} instead of {record.Last}");
-            if (_durability is Durability.Sync or Durability.GroupSync) Promise(lsn);
+            if (IsSynced) Promise(lsn);
         }
         catch (HestiaException e)
         {
@@ -144,6 +144,8 @@ internal sealed partial class IndexSimulation
         if (_random.Next(2) == 0) writers.AddBackgroundWork(_random.Next(1, 5));
         if (_random.Next(4) == 0) writers.Add("flush", () => Promise(_index.Flush().Checkpoint.Value));
         if (_random.Next(3) == 0) writers.Add("reader", () => LookOnSeveral(writers, shown));
+        if (_random.Next(6) == 0) writers.Add("durability", () => ChangeTo((Durability)_random.Next(4)));
+        else if (_random.Next(6) == 0) writers.Add("snapshot", () => SuspendAmong(writers));
         Say($"{count} writers at once");
         if (writers.Run(_history) is { } wrong) throw Wrong(wrong);
         Say($"written up to {_history.Last}, {_history.DoubtfulCount} in doubt, {writers.Switches} switches");
@@ -179,5 +181,5 @@ internal sealed partial class IndexSimulation
         }
     }
 
-    private bool IsSynced => _durability is Durability.Sync or Durability.GroupSync;
+    private bool IsSynced => _index!.Durability is Durability.Sync or Durability.GroupSync;
 }

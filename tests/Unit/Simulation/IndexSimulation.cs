@@ -20,7 +20,8 @@ internal sealed partial class IndexSimulation
 
     private readonly Random _random;
     private readonly SimulatedDisk _disk;
-    private readonly Durability _durability;
+    private Durability _durability;
+    private readonly HashSet<Durability> _mayBe = []; // what index.json may say after a crash
 
     /// <summary>Few keys with few values: the same content, and so the same segment names, come again and again.</summary>
     private readonly bool _repetitive;
@@ -42,6 +43,7 @@ internal sealed partial class IndexSimulation
         _random = new Random(seed);
         _disk = new SimulatedDisk(_random.Next());
         _durability = (Durability)_random.Next(4);
+        _mayBe.Add(_durability);
         _repetitive = _random.Next(4) == 0;
         _keys = _repetitive ? 3 : 60;
         _scheduler = new SimulatedScheduler(_random);
@@ -56,7 +58,6 @@ internal sealed partial class IndexSimulation
             SegmentBytes = 4 << 10,
             RetiredAge = TimeSpan.FromMinutes(_random.Next(3)),
             RetiredBytes = _random.Next(3) == 0 ? 0 : _random.Next(1 << 20),
-            Durability = _durability,
             GroupDelay = _random.Next(2) == 0 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(1),
         };
     }
@@ -69,6 +70,12 @@ internal sealed partial class IndexSimulation
     public int Crashes { get; private set; }
 
     public int Faults { get; private set; }
+
+    /// <summary>Changes of the durability that succeeded.</summary>
+    public int DurabilityChanges { get; private set; }
+
+    /// <summary>Windows in which nothing may change, and nothing did.</summary>
+    public int Suspensions { get; private set; }
 
     /// <summary>Batches that another writer's append wrote along with its own.</summary>
     public int Grouped { get; private set; }
@@ -106,7 +113,9 @@ internal sealed partial class IndexSimulation
         {
             switch (_random.Next(100))
             {
-                case < 45: WriteOne(); break;
+                case < 43: WriteOne(); break;
+                case < 44: ChangeDurability(); break;
+                case < 45: Suspend(); break;
                 case < 55: WriteTogether(); break;
                 case < 62: WriteMany(); break;
                 case < 70: _scheduler.TryRunPending(); break;
@@ -286,8 +295,11 @@ internal sealed partial class IndexSimulation
             throw Wrong($"an honest crash was called {e.Code}: {e.Message}");
         }
 
-        var last = _index.LastLsn.Value;
-        Say($"opened at {last}{string.Concat(_index.Recovery.Notices.Select(n => " " + n.Code))}");
+        if (!_mayBe.Contains(_index.Durability)) throw Wrong($"the durability is {_index.Durability} and should be {string.Join(" or ", _mayBe)}");
+        (_durability, var last) = (_index.Durability, _index.LastLsn.Value);
+        _mayBe.Clear();
+        _mayBe.Add(_durability);
+        Say($"opened at {last}, {_durability}{string.Concat(_index.Recovery.Notices.Select(n => " " + n.Code))}");
         if (last < _written) throw Wrong($"{last} is the last write after a kill, but {_written} had been written");
         if (last < _promised) throw Wrong($"{last} is the last write, but {_promised} had been promised");
         if (_history.CameBack(last, () => Content(_index, default)) is { } wrong) throw Wrong(wrong);

@@ -62,6 +62,22 @@ internal sealed class SimulatedScheduler(Random random) : WorkScheduler
         if (Running is { } threads && random.Next(4) == 0) threads.GiveWay();
     }
 
+    public override bool WaitUntil(object gate, Func<bool> condition, TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (Running is { } threads)
+        {
+            if (!condition()) threads.WaitFor(condition);
+            return true;
+        }
+
+        while (!condition())
+            if (!TryRunPending()) throw new InvalidOperationException("The only thread waits for something that nobody can bring about.");
+        return true;
+    }
+
+    public override IDisposable? After(TimeSpan time, Action work) => null; // time passes when the simulation says so
+
     public override IDisposable? Repeat(TimeSpan period, Action work) => null; // flush and compaction do it as well
 
     protected override void Enter(object gate)

@@ -16,6 +16,8 @@ internal sealed class SimulationCount
     private int _faults;
     private int _grouped;
     private int _repairs;
+    private int _durabilities;
+    private int _suspensions;
 
     public IReadOnlyList<string> Failures => _failures;
 
@@ -57,6 +59,8 @@ internal sealed class SimulationCount
                 _faults += simulation.Faults;
                 _grouped += simulation.Grouped;
                 _repairs += simulation.Repairs;
+                _durabilities += simulation.DurabilityChanges;
+                _suspensions += simulation.Suspensions;
             }
         });
     }
@@ -82,7 +86,7 @@ internal sealed class SimulationCount
 
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{_seeds} seeds of the index, {_backupSeeds} of backups, {Crashes} crashes, {_faults} planted faults, {_grouped} writes in another's group, {_repairs} repairs, {Backups} backups, {Restores} restores, {_failures.Count} seeds failed");
+        $"{_seeds} seeds of the index, {_backupSeeds} of backups, {Crashes} crashes, {_faults} planted faults, {_grouped} writes in another's group, {_repairs} repairs, {_durabilities} changes of durability, {_suspensions} looks at suspended indexes, {Backups} backups, {Restores} restores, {_failures.Count} seeds failed");
 
     /// <summary>Notes a failure and how to replay it; true once there are enough.</summary>
     private bool Failed(string tests, int seed, Exception e, string trace)

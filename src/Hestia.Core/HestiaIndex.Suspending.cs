@@ -1,0 +1,100 @@
+using Hestia.Core.IO;
+using Hestia.Core.Suspending;
+
+namespace Hestia.Core;
+
+/// <content>Holding the directory still for a snapshot taken from outside.</content>
+public sealed partial class HestiaIndex
+{
+    /// <summary>The longest time an index can be suspended for.</summary>
+    public static readonly TimeSpan MaxSuspension = TimeSpan.FromHours(24);
+
+    /// <summary>The suspension in force now, or null.</summary>
+    public SuspensionInfo? Suspension => _suspension?.Current;
+
+    /// <summary>
+    /// Flushes, and then holds the directory still, so that a snapshot of the file system or a copy taken from outside is of one moment: no file in it is written,
+    /// renamed or deleted, and all are synced. Writers wait meanwhile (up to <see cref="IndexOptions.WriteTimeout"/>), reads go on, a flush has nothing to
+    /// do, compaction pauses. Ends with <see cref="Resume"/>, at the latest after <paramref name="duration"/>, or when the index is closed.
+    /// </summary>
+    /// <param name="duration">More than zero, up to <see cref="MaxSuspension"/>.</param>
+    /// <param name="cancellationToken">Ends the wait for flush and compaction; the index is not suspended then.</param>
+    /// <exception cref="HestiaException">
+    /// InvalidOption, IndexSuspended (it is already), IndexFailed, IndexClosed, IndexReadOnly, DiskFull, IoError. It is not suspended then.
+    /// </exception>
+    public SuspensionInfo Suspend(TimeSpan duration, CancellationToken cancellationToken = default)
+    {
+        if (duration <= TimeSpan.Zero || duration > MaxSuspension)
+        {
+            throw new HestiaException(
+                HestiaErrorCode.InvalidOption,
+                $"An index can be suspended for more than zero and up to {MaxSuspension.TotalHours:0} hours, not for {duration}.",
+                Path,
+                "Choose the time the snapshot needs, and some more.");
+        }
+
+        var pipeline = Writable();
+        _suspension!.RequireNone();
+        Flush(cancellationToken); // most of the work, while writers go on
+        SuspensionInfo? info = null;
+        try
+        {
+            pipeline.RunExclusively(() =>
+            {
+                _context.Health.RequireWritable();
+                _suspension.RequireNone();
+                var last = _live.Visible;
+                _room!.Rotate(pipeline.LastCommitTime);
+                _flusher!.WaitFor(last, cancellationToken);
+                _context.Quiesce.Close(cancellationToken);
+                try
+                {
+                    _log!.DropPrepared();
+                    _retired.PruneNow(); // what compaction had to give up, and everything else whose time has come
+                    _context.Files.SyncDirectory(_context.Segments.DirectoryPath);
+                    _context.Files.SyncDirectory(_context.WalDirectory);
+                    _context.Files.SyncDirectory(Path);
+                    _context.Health.RequireWritable();
+                    info = _suspension.Begin(last, duration);
+                }
+                catch
+                {
+                    _context.Quiesce.Open();
+                    GoOn();
+                    throw;
+                }
+            });
+        }
+        catch (Exception e) when (IOErrors.IsSyncFailure(e))
+        {
+            _context.Health.Fail(e);
+            throw _context.Health.Failed(e);
+        }
+
+        return info!;
+    }
+
+    /// <summary>
+    /// Ends a suspension; writers go on. If its time limit has ended it before, the first call after that says so: a snapshot that took longer is not of one
+    /// moment and has to be taken again.
+    /// </summary>
+    /// <exception cref="HestiaException">IndexNotSuspended, IndexClosed.</exception>
+    public SuspensionResult Resume(CancellationToken cancellationToken = default)
+    {
+        _context.Health.RequireReadable();
+        return _suspension?.End(SuspensionEnd.Resumed) ?? _suspension?.TakeExpired() ?? throw new HestiaException(
+            HestiaErrorCode.IndexNotSuspended,
+            $"The index '{Path}' is not suspended.",
+            Path,
+            "There is nothing to end: writers are not held up.");
+    }
+
+    /// <summary>What was held up looks for its work again.</summary>
+    private void GoOn()
+    {
+        _flusher!.Signal();
+        _compactor!.Signal();
+        _log!.PrepareNext();
+        WriteUnnotedBackup();
+    }
+}

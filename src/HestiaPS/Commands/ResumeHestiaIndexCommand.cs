@@ -1,0 +1,25 @@
+using System.Management.Automation;
+
+namespace HestiaPS.Commands;
+
+/// <summary>Ends a suspension; writers go on.</summary>
+[Cmdlet(VerbsLifecycle.Resume, "HestiaIndex", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
+[OutputType(typeof(ResumeReport))]
+public sealed class ResumeHestiaIndexCommand : OpenIndexTargetCmdlet
+{
+    private protected override void ProcessTarget(IndexTarget target)
+    {
+        if (!ShouldProcess(target.Path, "Let writers go on")) return;
+        var done = TryItem(target.Path, () => Run($"Resuming {target.Name}", (_, token) =>
+            WithOpenIndex(target, (index, via) => new ResumeReport(index, index.Resume(token), via), token)), out var report);
+        if (!done) return;
+        if (report.Expired)
+        {
+            WriteWarning(
+                $"The suspension of '{report.Path}' was ended by its time limit at {report.Ended:u}. A snapshot that was not complete by then is not of one moment: "
+                + "throw it away, and take it again with a longer -Duration.");
+        }
+
+        WriteObject(report);
+    }
+}

@@ -1,0 +1,31 @@
+#requires -Version 7.4
+# What is particular to Resume-HestiaIndex; the rest is tested with Suspend-HestiaIndex.
+
+BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
+
+Describe 'Resume-HestiaIndex' {
+    AfterEach { Close-TestSession }
+
+    It 'ends nothing where nothing is suspended' {
+        $ix = New-TestIndex -Count 3
+        $null = Assert-Failure { Resume-HestiaIndex -Index $ix } -ErrorId IndexNotSuspended -Names $ix.Path
+        $closed = New-ClosedIndex
+        $null = Assert-Failure { Resume-HestiaIndex -LiteralPath $closed } -ErrorId IndexNotOpen -Names $closed
+    }
+
+    It 'takes several, and one that fails does not stop the others' {
+        $first = New-TestIndex -Count 1
+        $second = New-TestIndex -Count 2
+        $null = Suspend-HestiaIndex -Index $second -Duration 1m
+        $ends = @(Resume-HestiaIndex -Index $first, $second -ErrorAction SilentlyContinue -ErrorVariable failed)
+        $ends.Lsn | Should -Be 2
+        $failed.Count | Should -Be 1
+    }
+
+    It 'does nothing with -WhatIf' {
+        $ix = New-TestIndex -Count 1
+        $null = Suspend-HestiaIndex -Index $ix -Duration 1m
+        Resume-HestiaIndex -Index $ix -WhatIf | Should -BeNullOrEmpty
+        (Resume-HestiaIndex -Index $ix).Expired | Should -BeFalse
+    }
+}
