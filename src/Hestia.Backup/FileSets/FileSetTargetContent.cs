@@ -41,7 +41,11 @@ internal sealed class FileSetTargetContent(FileSetKind? kind, string title, File
         foreach (var entry in files.List(folder))
         {
             var path = prefix.Length == 0 ? entry.Name : $"{prefix}/{entry.Name}";
-            if (entry.IsDirectory) empty &= Remove(files, root, path);
+            if (entry.IsDirectory)
+            {
+                var inner = Path.Combine(folder, entry.Name);
+                empty &= files.ResolveLink(inner) == inner && Remove(files, root, path); // what a link leads to is not in the folder
+            }
             else if (_own.Contains(path) || (kind?.IsOwnName(path) ?? false)) files.DeleteFile(Path.Combine(folder, entry.Name));
             else empty = false;
         }
