@@ -49,7 +49,7 @@ public sealed class EventTests : IndexTestBase
     public void What_recovery_found_is_told()
     {
         HestiaIndex.Create(IndexPath).Close();
-        File.WriteAllText(Path.Combine(IndexPath, "segments", "unfinished.tmp"), "");
+        File.WriteAllText(Path.Combine(IndexPath, "segments", "0123456789abcdef0123456789abcdef.tmp"), "");
         HestiaIndex.Open(IndexPath, new IndexOptions { EventListener = _listener }).Close();
         var told = _listener.Await(IndexEventId.Recovered);
         Assert.Equal(IndexEventLevel.Warning, told.Level);
