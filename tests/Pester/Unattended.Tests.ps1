@@ -111,7 +111,7 @@ Describe 'Signals' -Skip:(-not $unix) {
             & { for (`$i = 1; ; `$i++) {
                 [pscustomobject]@{ Key = 'k{0:d9}' -f `$i; Value = `$i }
                 if (`$i -eq 2000) { [Console]::Out.WriteLine('going') }
-            } } | Set-HestiaEntry -Index `$ix -BatchSize 100 -PassThru | ForEach-Object {
+            } } | Set-HestiaEntry -Index `$ix -BatchSize 100 -BatchInterval 1h -PassThru | ForEach-Object {
                 if (`$_.Lsn -ge `$next) { [Console]::Out.WriteLine(`$_.Lsn); `$next = `$_.Lsn + 500 }
             }"
         $null = Wait-Output $child 'going'
