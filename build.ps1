@@ -257,7 +257,7 @@ function Invoke-Test([string] $Filter) {
     Write-Step 'Test: xUnit over the engine and the repository'
     $selection = @('-trait-', 'Category=Soak')
     if ($Filter) { $selection += '-method', $Filter }
-    $counts = @(Invoke-UnitTest -Selection $selection -Environment @{} -Timeout ([timespan]::FromMinutes(25)))
+    $counts = @(Invoke-UnitTest -Selection $selection -Environment @{} -Timeout ([timespan]::FromMinutes(40)))
     Write-Step 'Test: Pester, PSScriptAnalyzer and Test-ModuleManifest over the module'
     $counts += @(Invoke-ModuleTest -Filter $Filter)
     Write-Total $counts
