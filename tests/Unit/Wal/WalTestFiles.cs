@@ -45,7 +45,7 @@ internal sealed class WalTestFiles : FileSystem
 
     public override bool FileExists(string path) => _files.ContainsKey(path);
 
-    public override bool DirectoryExists(string path) => !_files.ContainsKey(path) && Path.GetFileName(path) != "nowhere"
+    public override bool DirectoryExists(string path) => !_files.ContainsKey(path) && Path.GetFileName(path) != "nowhere" && !Path.HasExtension(path)
         && (Path.GetFileName(path) != FileNames.Wal || Path.GetFileName(Path.GetDirectoryName(path)) != FileNames.Wal);
 
     public override void CreateDirectory(string path)
