@@ -18,6 +18,8 @@
 .EXAMPLE
     ./examples/AzureAutomation.ps1 -Form HybridWorker -Repository s3://backups/site-1 -Path D:\indexes\* -ScratchPath D:\scratch
 #>
+[Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSAvoidUsingPlainTextForPassword', '', Justification = 'The name of an asset, not a secret.')]
+[Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSReviewUnusedParameter', '', Justification = 'Used in the functions below.')]
 [CmdletBinding(PositionalBinding = $false)]
 param(
     [Parameter(Mandatory)]

@@ -24,6 +24,7 @@
     Import-Csv orders.csv | Set-HestiaEntry -Index $index
     ./examples/HotBackup.ps1 -Repository /mnt/backups
 #>
+[Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSReviewUnusedParameter', '', Justification = 'Used in the functions below.')]
 [CmdletBinding(PositionalBinding = $false)]
 param(
     # Repository: a folder, a URL or a registered name; made once with New-HestiaRepository.

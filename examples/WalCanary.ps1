@@ -19,6 +19,7 @@
 .EXAMPLE
     ./examples/WalCanary.ps1 -Path /srv/indexes/* -StatePath /var/lib/hestia/canary.json -RollBack
 #>
+[Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSReviewUnusedParameter', '', Justification = 'Used in the functions below.')]
 [CmdletBinding(PositionalBinding = $false)]
 param(
     # Folders of the indexes; wildcards are fine.

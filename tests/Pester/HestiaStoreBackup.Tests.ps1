@@ -62,7 +62,8 @@ Describe 'A HestiaStore directory' {
         $null = Backup-HestiaIndex -Path $store -Repository $repository
         Add-Content (Join-Path $store manifest.txt) '# touched'
         $last = Backup-HestiaIndex -Path $store -Repository $repository
-        $secret = ConvertTo-SecureString 'a long passphrase' -AsPlainText -Force
+        $secret = [securestring]::new()
+        foreach ($letter in 'a long passphrase'.ToCharArray()) { $secret.AppendChar($letter) }
         $safe = (New-HestiaRepository -Path (New-TestPath safe) -Passphrase $secret).Location
         $null = Get-HestiaBackup -Repository $repository | Copy-HestiaBackup -Destination $safe
         $target = New-TestPath restored
