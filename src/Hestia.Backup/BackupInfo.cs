@@ -74,6 +74,11 @@ public sealed record BackupInfo
     /// </summary>
     public DateTimeOffset MadeAt => StoredAt is { } stored && stored < Completed ? stored : Completed;
 
+    /// <summary>
+    /// The one that was made last; null of none. Stores know whole seconds only: of two of the same second the one that says it is later.
+    /// </summary>
+    public static BackupInfo? Latest(IEnumerable<BackupInfo> backups) => backups.MaxBy(static b => (b.MadeAt, b.Completed));
+
     /// <summary>Settings of the index; of another system's folder only the name.</summary>
     public required IndexSettings Settings { get; init; }
 }

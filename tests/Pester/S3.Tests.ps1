@@ -232,6 +232,8 @@ Describe 'Names for repositories' {
         @{ Case = 'a path as name'; Call = { Register-HestiaRepository ./x $path } }
         @{ Case = 'settings for a folder'; Call = { Register-HestiaRepository x $path -Region r } }
         @{ Case = 'a vault without a secret'; Call = { Register-HestiaRepository x s3://bucket -Vault v } }
+        @{ Case = 'a secret in the URL'; Call = { Register-HestiaRepository x s3://key:secret@bucket/x } }
+        @{ Case = 'a secret in the endpoint'; Call = { Register-HestiaRepository x s3://bucket/x -Endpoint https://key:secret@h } }
         @{ Case = 'a secret and a profile'; Call = { Register-HestiaRepository x s3://bucket -SecretName s -ProfileName p } }
         @{ Case = 'settings and no repository'; Call = { Get-HestiaRepository -Region r } }
         @{ Case = 'settings for a folder at creation'; Call = { New-HestiaRepository "$path-2" -Region r } }

@@ -38,6 +38,14 @@ Describe 'Test-HestiaBackup' {
         $backup | Test-HestiaBackup -Quiet | Should -BeFalse
     }
 
+    It 'says $false with -Quiet, and nothing else, of a backup whose own file is damaged' {
+        $file = Get-ChildItem (Join-Path $repository backups) -Recurse -File -Filter "$($backup.BackupId).json"
+        Set-ItemProperty -LiteralPath $file.FullName -Name IsReadOnly -Value $false
+        [IO.File]::WriteAllText($file.FullName, 'x' + [IO.File]::ReadAllText($file.FullName).Substring(1))
+        Test-HestiaBackup -Repository $repository -BackupId $backup.BackupId -Quiet -ErrorVariable errors | Should -BeFalse
+        $errors | Should -BeNullOrEmpty
+    }
+
     It 'hashes a sample' {
         $result = $backup | Test-HestiaBackup -SamplePercent 5
         $result.Status | Should -Be Success

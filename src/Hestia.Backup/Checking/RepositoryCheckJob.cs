@@ -95,7 +95,7 @@ internal sealed class RepositoryCheckJob(
         {
             foreach (var backup in group)
                 if (RetentionPlanner.IsFuture(backup, now)) ReportFuture(backup, now);
-            var newest = group.MaxBy(b => MadeAt(b, now))!;
+            var newest = BackupInfo.Latest(group)!;
             var age = now - MadeAt(newest, now);
             var fresh = options.MaxBackupAge is not { } limit || age <= limit;
             if (!fresh) ReportOld(newest, age);

@@ -14,7 +14,6 @@ namespace Hestia.Backup.Stores;
 internal sealed class DirectoryStore : RepositoryStore
 {
     private const int CopyBufferBytes = 1 << 20;
-    private const int RandomDigits = 8;
 
     private readonly FileSystem _files;
     private readonly string _root;
@@ -60,7 +59,7 @@ internal sealed class DirectoryStore : RepositoryStore
         foreach (var entry in Guard(_root, "reading", () => _files.List(_root)))
         {
             if (entry.IsDirectory && entry.Name is "lost+found" or "System Volume Information" or "$RECYCLE.BIN") continue;
-            if (!entry.IsDirectory && IsTemporary(entry.Name)) continue;
+            if (!entry.IsDirectory && FileNames.IsTemporaryFor(entry.Name)) continue;
             throw new HestiaException(
                 HestiaErrorCode.TargetNotEmpty,
                 $"'{_root}' is not empty ('{entry.Name}' is in it), so no repository is made there.",
@@ -126,7 +125,7 @@ internal sealed class DirectoryStore : RepositoryStore
         var path = PathOf(name);
         if (IsFile(path)) return false;
         var folder = EnsureFolder(name);
-        var temporary = TemporaryPath(path);
+        var temporary = FileNames.TemporaryFor(path);
         try
         {
             using (var file = _files.Open(temporary, FileOpenMode.CreateNew))
@@ -168,7 +167,7 @@ internal sealed class DirectoryStore : RepositoryStore
         cancellationToken.ThrowIfCancellationRequested();
         var path = PathOf(name);
         var folder = EnsureFolder(name);
-        var temporary = TemporaryPath(path);
+        var temporary = FileNames.TemporaryFor(path);
         var buffer = ArrayPool<byte>.Shared.Rent(CopyBufferBytes);
         try
         {
@@ -239,7 +238,7 @@ internal sealed class DirectoryStore : RepositoryStore
             cancellationToken.ThrowIfCancellationRequested();
             var path = PathOf(current);
             if (!IsFolder(path)) continue;
-            var touched = TemporaryPath(Path.Combine(path, "look"));
+            var touched = FileNames.TemporaryFor(Path.Combine(path, "look"));
             try
             {
                 _files.Open(touched, FileOpenMode.CreateNew).Dispose();
@@ -314,7 +313,7 @@ internal sealed class DirectoryStore : RepositoryStore
         cancellationToken.ThrowIfCancellationRequested();
         // In locks/, where whoever asks may write; under the name of an unfinished transfer, which nobody takes for a marker.
         var folder = EnsureFolder(Format.RepositoryNames.Locks + "clock");
-        var path = TemporaryPath(Path.Combine(folder, "clock"));
+        var path = FileNames.TemporaryFor(Path.Combine(folder, "clock"));
         return Guard(path, "writing", () =>
         {
             try
@@ -348,7 +347,7 @@ internal sealed class DirectoryStore : RepositoryStore
                 {
                     if (IsName(name)) pending.Push(name);
                 }
-                else if (IsTemporary(entry.Name) && now - entry.LastWriteTimeUtc >= olderThan)
+                else if (FileNames.IsTemporaryFor(entry.Name) && now - entry.LastWriteTimeUtc >= olderThan)
                 {
                     Discard(Path.Combine(path, entry.Name));
                     removed++;
@@ -379,22 +378,9 @@ internal sealed class DirectoryStore : RepositoryStore
         if (now == DateTime.MaxValue) return;
         foreach (var entry in entries)
         {
-            if (entry.IsDirectory || !IsTemporary(entry.Name) || now - entry.LastWriteTimeUtc < DeadAfter) continue;
+            if (entry.IsDirectory || !FileNames.IsTemporaryFor(entry.Name) || now - entry.LastWriteTimeUtc < DeadAfter) continue;
             Discard(Path.Combine(folder, entry.Name));
         }
-    }
-
-    private static string TemporaryPath(string path) => $"{path}.{Guid.NewGuid().ToString("n")[..RandomDigits]}{FileNames.TemporarySuffix}";
-
-    /// <summary>Only names this class makes: something, a dot, eight hex digits, the suffix.</summary>
-    private static bool IsTemporary(string name)
-    {
-        if (!name.EndsWith(FileNames.TemporarySuffix, StringComparison.Ordinal)) return false;
-        var stem = name.AsSpan(0, name.Length - FileNames.TemporarySuffix.Length);
-        if (stem.Length < RandomDigits + 2 || stem[^(RandomDigits + 1)] != '.') return false;
-        foreach (var c in stem[^RandomDigits..])
-            if (!char.IsAsciiHexDigitLower(c)) return false;
-        return true;
     }
 
     /// <summary>Makes the folders a name needs, below a root that is alive.</summary>

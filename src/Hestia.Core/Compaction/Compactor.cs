@@ -256,7 +256,7 @@ internal sealed class Compactor
         }
         finally
         {
-            _retired.Withdraw(outputs.ConvertAll(static info => info.Id));
+            foreach (var output in outputs) _retired.Withdraw(output.Id);
         }
     }
 
@@ -287,8 +287,6 @@ internal sealed class Compactor
             ("Milliseconds", Math.Round(time.TotalMilliseconds, 1)));
     }
 
-    private void Withdraw(SegmentId id) => _retired.Withdraw([id]);
-
     private void Merge(CompactionJob job, List<SegmentInfo> outputs, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         var runs = new List<EntryCursor>();
@@ -318,7 +316,7 @@ internal sealed class Compactor
                 if (writer is not null
                     && (cutter.CutBefore(merged.Key, merged.Key.Length + merged.Value.Length + 8, writer.BytesWritten) || writer.IsIndexFull))
                 {
-                    outputs.Add(writer.Finish(_retired.Announce, Withdraw));
+                    outputs.Add(writer.Finish(_retired.Announce, _retired.Withdraw));
                     writer.Dispose();
                     writer = null;
                 }
@@ -327,7 +325,7 @@ internal sealed class Compactor
                 writer.Add(merged.Key, job.IsBottom ? 0 : merged.Lsn, merged.Kind, merged.Value);
             }
 
-            if (writer is not null) outputs.Add(writer.Finish(_retired.Announce, Withdraw));
+            if (writer is not null) outputs.Add(writer.Finish(_retired.Announce, _retired.Withdraw));
         }
         finally
         {

@@ -32,9 +32,18 @@ internal static class FileNames
     {
         if (!name.EndsWith(TemporarySuffix, StringComparison.Ordinal)) return false;
         var stem = name.AsSpan(0, name.Length - TemporarySuffix.Length);
-        if (stem.Length == GuidDigits && IsHex(stem)) return true;
-        return stem.Length > RandomDigits + 1 && stem[^(RandomDigits + 1)] == '.' && IsHex(stem[^RandomDigits..]);
+        return (stem.Length == GuidDigits && IsHex(stem)) || IsTemporaryOf(stem);
     }
+
+    /// <summary>A name for the time in which a file is written, beside the name it gets; <see cref="IsTemporaryFor"/> knows it.</summary>
+    public static string TemporaryFor(string path) => $"{path}.{Guid.NewGuid().ToString("N")[..RandomDigits]}{TemporarySuffix}";
+
+    /// <summary>Whether <see cref="TemporaryFor"/> makes such names: something, a dot, 8 hexadecimal digits, the suffix.</summary>
+    public static bool IsTemporaryFor(string name) =>
+        name.EndsWith(TemporarySuffix, StringComparison.Ordinal) && IsTemporaryOf(name.AsSpan(0, name.Length - TemporarySuffix.Length));
+
+    private static bool IsTemporaryOf(ReadOnlySpan<char> stem) =>
+        stem.Length > RandomDigits + 1 && stem[^(RandomDigits + 1)] == '.' && IsHex(stem[^RandomDigits..]);
 
     private static bool IsHex(ReadOnlySpan<char> text)
     {

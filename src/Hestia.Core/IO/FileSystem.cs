@@ -133,7 +133,7 @@ internal abstract class FileSystem
     public void WriteAtomically(string path, ReadOnlySpan<byte> content, string? ownerModel = null)
     {
         var directory = Path.GetDirectoryName(path)!;
-        var temporary = Path.Combine(directory, Path.GetFileName(path) + "." + Guid.NewGuid().ToString("N")[..8] + FileNames.TemporarySuffix);
+        var temporary = FileNames.TemporaryFor(path);
         try
         {
             using (var file = Open(temporary, FileOpenMode.CreateNew))

@@ -145,16 +145,13 @@ internal sealed class RetiredFiles
     }
 
     /// <summary>The manifest that names the segment is durable, or the work was given up.</summary>
-    public void Withdraw(IEnumerable<SegmentId> ids)
+    public void Withdraw(SegmentId id)
     {
         using (Hold())
         {
-            foreach (var id in ids)
-            {
-                if (!_announced.TryGetValue(id, out var count)) continue;
-                if (count > 1) _announced[id] = count - 1;
-                else _announced.Remove(id);
-            }
+            if (!_announced.TryGetValue(id, out var count)) return;
+            if (count > 1) _announced[id] = count - 1;
+            else _announced.Remove(id);
         }
     }
 

@@ -84,14 +84,14 @@ internal sealed class Flusher
         using var writer = new SegmentWriter(context.Files, context.Segments.DirectoryPath, context.WriterOptions(dropLsn: false));
         using var cursor = memtable.CreateCursor(ulong.MaxValue);
         for (cursor.SeekToFirst(); cursor.IsValid; cursor.Next()) writer.Add(cursor.Key, cursor.Lsn, cursor.Kind, cursor.Value);
-        var info = retired is null ? writer.Finish() : writer.Finish(retired.Announce, id => retired.Withdraw([id]));
+        var info = retired is null ? writer.Finish() : writer.Finish(retired.Announce, retired.Withdraw);
         try
         {
             context.Files.SyncDirectory(context.Segments.DirectoryPath);
         }
         catch
         {
-            retired?.Withdraw([info.Id]);
+            retired?.Withdraw(info.Id);
             throw;
         }
 
@@ -141,7 +141,7 @@ internal sealed class Flusher
         }
         finally
         {
-            if (info is not null) _retired.Withdraw([info.Id]);
+            if (info is not null) _retired.Withdraw(info.Id);
             memtable.Release();
         }
     }

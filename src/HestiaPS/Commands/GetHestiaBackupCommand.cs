@@ -45,7 +45,7 @@ public sealed class GetHestiaBackupCommand : RepositoryCmdlet
         foreach (var finding in listing.Findings) WriteWarning(finding.ToString()); // one damaged backup must not hide the others
         var found = Select(Select(listing.Backups, BackupId, b => b.BackupId, "id"), IndexName, b => b.IndexName, "index name");
         if (Latest) found = [.. found.GroupBy(b => b.IndexId)
-            .Select(g => g.MaxBy(b => b.MadeAt)!).OrderBy(b => b.MadeAt)];
+            .Select(g => BackupInfo.Latest(g)!).OrderBy(b => b.MadeAt)];
         foreach (var backup in found) WriteObject(new IndexBackup(backup));
     }
 

@@ -119,7 +119,7 @@ public sealed class TestHestiaBackupCommand : RepositoryCmdlet
         var matched = new bool[patterns.Length];
         foreach (var group in listing.Backups.GroupBy(static b => b.IndexId))
         {
-            var newest = group.MaxBy(static b => b.MadeAt)!;
+            var newest = BackupInfo.Latest(group)!;
             var wanted = false;
             for (var i = 0; i < patterns.Length; i++)
             {

@@ -104,6 +104,41 @@ public sealed class IndexLifecycleTests : IndexTestBase
     }
 
     [Fact]
+    public void A_full_compaction_takes_level_0_along_that_grows_meanwhile()
+    {
+        var options = Small with { BackgroundCompaction = false, Level0Trigger = 4, Level0Slowdown = 1024 };
+        using var index = HestiaIndex.Create(IndexPath, new IndexSettings { Durability = Durability.Off }, options);
+        // Two levels to begin with, so that there is merging to do behind level 0.
+        for (var round = 0; round < 3; round++)
+        {
+            for (var i = 0; i < 20_000; i++) index.Put(Key(i), Bytes($"value {round} {i}"));
+            index.Compact();
+        }
+
+        for (var i = 0; i < 20_000; i += 2) index.Put(Key(i), Bytes($"last {i}"));
+        var flushed = 0;
+        index.Compact(new Each(() =>
+        {
+            for (var i = 0; i < 5 && flushed < 40; i++)
+            {
+                index.Put(Key(flushed++), Bytes("meanwhile"));
+                index.Flush();
+            }
+        }));
+        Assert.Equal(40, flushed);
+        var level0 = index.GetStatistics().Levels.Where(static l => l.Level == 0).Sum(static l => l.Segments);
+        Assert.True(level0 < 40, $"{level0} segments of level 0 waited for the end");
+        Assert.Equal(Bytes("meanwhile"), index.Get(Key(39)));
+        Assert.Equal(Bytes("last 40"), index.Get(Key(40)));
+        Assert.True(index.Check().Healthy);
+    }
+
+    private sealed class Each(Action step) : IProgress<WorkProgress>
+    {
+        public void Report(WorkProgress value) => step();
+    }
+
+    [Fact]
     public void Many_flushes_within_the_grace_period_leave_the_states_before_them_whole()
     {
         using var index = HestiaIndex.Create(IndexPath, null, Small with { BackgroundCompaction = false, Level0Slowdown = 1024 });

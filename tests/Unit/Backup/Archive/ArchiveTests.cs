@@ -472,6 +472,7 @@ public sealed class ArchiveTests : IDisposable
         File.Delete(context.ManifestPath(context.Repository.List()[0].BackupId));
         var removable = ArchiveRetention.FindRemovable(context.Context, default);
         Assert.Equal([new Lsn(10), new Lsn(20), new Lsn(30)], removable.Select(i => i.Last));
+        Assert.Equal(3, context.Repository.PlanPrune().ArchivePiecesToRemove);
         Assert.Equal(3, context.Repository.Prune().ArchivePiecesRemoved);
         Assert.Equal(0, context.Repository.Prune().ArchivePiecesRemoved);
         Assert.Equal(new Lsn(35), context.Repository.RestoreIndex("orders", _fixture.Folder["t"], new RestoreOptions { ToLsn = new Lsn(35) }).Lsn);

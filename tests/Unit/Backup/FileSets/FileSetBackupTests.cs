@@ -157,6 +157,28 @@ public sealed class FileSetBackupTests : IDisposable
     }
 
     [Fact]
+    public void What_a_link_in_a_replaced_directory_leads_to_stays()
+    {
+        if (OperatingSystem.IsWindows()) Assert.Skip("Making a symbolic link takes a right on Windows.");
+        using var store = new StoreFixture(StoreFixture.Closed);
+        using var repository = _fixture.Open();
+        var backup = repository.BackupFileSet(store.Path, s_kind);
+        StoreFixture.Extract(StoreFixture.Split, _fixture.Folder.Path);
+        var target = _fixture.Folder[StoreFixture.Split];
+        // As somebody does who puts a segment on another disk: everything in it has names of HestiaStore.
+        var segment = Directory.GetDirectories(target, "segment-*").Order(StringComparer.Ordinal).First();
+        var elsewhere = _fixture.Folder["elsewhere"];
+        Directory.Move(segment, elsewhere);
+        Directory.CreateSymbolicLink(segment, elsewhere);
+        var before = Everything(elsewhere);
+        Assert.NotEmpty(before);
+        var result = repository.Restore(backup.BackupId, target, new RestoreOptions { Force = true });
+        Assert.Equal("ReplacedKept", Assert.Single(result.Findings).Code);
+        Assert.Equal(before, Everything(elsewhere));
+        Assert.Equal(Everything(store.Path), Everything(target));
+    }
+
+    [Fact]
     public void A_damaged_directory_is_backed_up_as_it_is_and_said_to_be_damaged()
     {
         using var store = new StoreFixture(StoreFixture.Closed);

@@ -45,6 +45,24 @@ public sealed class RetentionPlannerTests
     }
 
     [Fact]
+    public void The_latest_is_told_by_the_clock_of_the_store_where_that_of_the_source_was_ahead()
+    {
+        var stored = s_now.AddHours(-2);
+        var ahead = Backup("2026-07-15T10:00") with { StoredAt = stored };
+        var after = Backup("2026-04-15T11:00") with { StoredAt = s_now.AddHours(-1) };
+        Assert.Equal(stored, ahead.MadeAt);
+        Assert.Same(after, BackupInfo.Latest([ahead, after]));
+        var copied = Backup("2026-01-01T00:00") with { StoredAt = s_now }; // copied today, made long ago
+        Assert.Same(after, BackupInfo.Latest([copied, after, ahead]));
+        // Two within a second of the store, whose times are whole seconds.
+        var first = Backup("2026-04-15T11:30") with { StoredAt = s_now.AddMinutes(-30), Completed = s_now.AddMinutes(-30).AddMilliseconds(200) };
+        var second = first with { BackupId = "second", Completed = first.Completed.AddMilliseconds(300) };
+        Assert.Same(second, BackupInfo.Latest([first, second]));
+        Assert.Same(second, BackupInfo.Latest([second, first]));
+        Assert.Null(BackupInfo.Latest([]));
+    }
+
+    [Fact]
     public void Within_counts_from_the_newest_backup_so_that_a_pause_costs_none()
     {
         BackupInfo[] all = [Backup("2025-01-01T00:00"), Backup("2025-01-30T00:00"), Backup("2025-01-31T00:00")];

@@ -130,7 +130,19 @@ internal sealed class RadosGateway : IDisposable
     {
         var bucket = "t" + Guid.NewGuid().ToString("n")[..16];
         using var client = Client(user);
-        client.PutBucketAsync(new PutBucketRequest { BucketName = bucket }).GetAwaiter().GetResult();
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                client.PutBucketAsync(new PutBucketRequest { BucketName = bucket }).GetAwaiter().GetResult();
+                break;
+            }
+            catch (AmazonS3Exception e) when (attempt < 5 && e.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.MethodNotAllowed)
+            {
+                // The gateway leaves the body of a request that it refuses unread, and takes it for the beginning of the next one on that connection.
+            }
+        }
+
         return $"s3://{bucket}/backups/site-1";
     }
 
