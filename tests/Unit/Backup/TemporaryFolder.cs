@@ -10,7 +10,10 @@ internal sealed class TemporaryFolder : IDisposable
 
     public string this[params string[] parts] => System.IO.Path.Combine([Path, .. parts]);
 
-    /// <summary>Every file below a folder with its bytes; locks, which name whoever looked last, are left out.</summary>
+    /// <summary>
+    /// Every file below a folder with its bytes. Locks, which name whoever looked last, are left out, and so are the sockets that
+    /// a killed owner leaves behind: they cannot be read.
+    /// </summary>
     public static SortedDictionary<string, string> Snapshot(string folder)
     {
         var files = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -19,7 +22,7 @@ internal sealed class TemporaryFolder : IDisposable
         foreach (var file in Directory.EnumerateFiles(folder, "*", everything))
         {
             var name = System.IO.Path.GetRelativePath(folder, file);
-            if (!name.EndsWith(".lock", StringComparison.Ordinal))
+            if (!name.EndsWith(".lock", StringComparison.Ordinal) && !name.EndsWith(".control", StringComparison.Ordinal))
                 files[name] = Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(file)));
         }
 
