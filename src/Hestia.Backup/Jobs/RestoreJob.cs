@@ -38,6 +38,7 @@ internal sealed class RestoreJob(
         _fetch.RefuseOverlap(targetPath);
         using var target = RestoreTarget.Inspect(_files, targetPath, options.Force);
         var (local, bytesToFetch) = Divide(manifest, target);
+        _fetch.RefuseIncomplete(manifest, cancellationToken);
         return new RestorePlan(
             manifest.Summary.BackupId,
             target.Path,
