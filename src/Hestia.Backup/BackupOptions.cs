@@ -3,8 +3,8 @@ namespace Hestia.Backup;
 /// <summary>How a backup is made.</summary>
 public sealed record BackupOptions
 {
-    /// <summary>Transfers at once; 1 to 64. Default: the number of processors, at least 2 and at most 8.</summary>
-    public int Parallelism { get; init; } = Math.Clamp(Environment.ProcessorCount, 2, 8);
+    /// <summary>Transfers at once; 1 to 64. Default: twice the number of processors, at least 4 and at most 16.</summary>
+    public int Parallelism { get; init; } = Jobs.Workers.OfTransfers;
 
     /// <summary>Backs up what the segments hold, without a flush: writes behind the checkpoint are not in the backup.</summary>
     public bool NoFlush { get; init; }

@@ -14,7 +14,7 @@ public sealed record VerifyOptions
     public double? SamplePercent { get; init; }
 
     /// <summary>Objects at once; 1 to 64. Default: the number of processors, at least 2 and at most 8.</summary>
-    public int Parallelism { get; init; } = Math.Clamp(Environment.ProcessorCount, 2, 8);
+    public int Parallelism { get; init; } = Jobs.Workers.OfProcessors;
 }
 
 /// <summary>What a verification found.</summary>

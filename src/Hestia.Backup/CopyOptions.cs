@@ -9,8 +9,8 @@ public sealed record CopyOptions
     /// </summary>
     public bool Verify { get; init; }
 
-    /// <summary>Transfers at once; 1 to 64. Default: the number of processors, at least 2 and at most 8.</summary>
-    public int Parallelism { get; init; } = Math.Clamp(Environment.ProcessorCount, 2, 8);
+    /// <summary>Transfers at once; 1 to 64. Default: twice the number of processors, at least 4 and at most 16.</summary>
+    public int Parallelism { get; init; } = Jobs.Workers.OfTransfers;
 }
 
 /// <summary>What a copy would send.</summary>

@@ -12,8 +12,8 @@ public sealed record PruneOptions
     /// <summary>How long to wait for backups that are marked as running.</summary>
     public TimeSpan WaitTime { get; init; } = TimeSpan.FromHours(1);
 
-    /// <summary>Deletions at once; 1 to 64. Default: the number of processors, at least 2 and at most 8.</summary>
-    public int Parallelism { get; init; } = Math.Clamp(Environment.ProcessorCount, 2, 8);
+    /// <summary>Deletions at once; 1 to 64. Default: twice the number of processors, at least 4 and at most 16.</summary>
+    public int Parallelism { get; init; } = Jobs.Workers.OfTransfers;
 }
 
 /// <summary>What a prune would do now.</summary>

@@ -18,7 +18,7 @@ public sealed record RepositoryCheckOptions
     public bool WriteProbe { get; init; } = true;
 
     /// <summary>Requests at once; 1 to 64. Default: the number of processors, at least 2 and at most 8.</summary>
-    public int Parallelism { get; init; } = Math.Clamp(Environment.ProcessorCount, 2, 8);
+    public int Parallelism { get; init; } = Jobs.Workers.OfProcessors;
 }
 
 /// <summary>The backups of one index at a glance.</summary>

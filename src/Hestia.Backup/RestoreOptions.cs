@@ -20,8 +20,8 @@ public sealed record RestoreOptions
     /// <summary>The timeline to follow; null takes that of the backup, or of an index the one that was written to last.</summary>
     public Guid? Timeline { get; init; }
 
-    /// <summary>Transfers at once; 1 to 64. Default: the number of processors, at least 2 and at most 8.</summary>
-    public int Parallelism { get; init; } = Math.Clamp(Environment.ProcessorCount, 2, 8);
+    /// <summary>Transfers at once; 1 to 64. Default: twice the number of processors, at least 4 and at most 16.</summary>
+    public int Parallelism { get; init; } = Jobs.Workers.OfTransfers;
 }
 
 /// <summary>What a restore would do.</summary>

@@ -87,7 +87,7 @@ internal sealed class RepositoryContext(
             names[i] = ObjectName(segments[i]);
         }
 
-        Array.Sort(names, order, StringComparer.Ordinal);
+        if (Store.Capabilities.Remote) Array.Sort(names, order, StringComparer.Ordinal); // neighbours come in one page
         var pages = new int[(names.Length + RepositoryStore.PageSize - 1) / RepositoryStore.PageSize];
         for (var i = 0; i < pages.Length; i++) pages[i] = i * RepositoryStore.PageSize;
         var sorted = new long[names.Length];

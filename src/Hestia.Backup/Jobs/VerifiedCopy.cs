@@ -8,7 +8,8 @@ namespace Hestia.Backup.Jobs;
 /// <summary>Reads something of a known size and hash to its end, writing it on the way.</summary>
 internal static class VerifiedCopy
 {
-    private const int CopyBytes = 1 << 20;
+    /// <summary>So small that what was read is still in the core's own cache when it is hashed and written.</summary>
+    private const int CopyBytes = 256 << 10;
 
     public delegate int ReadAt(long offset, Span<byte> buffer);
 

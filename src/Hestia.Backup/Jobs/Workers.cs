@@ -7,6 +7,12 @@ internal static class Workers
 {
     public const int MaxParallelism = 64;
 
+    /// <summary>Unless the caller says otherwise, for work that is all computing.</summary>
+    public static int OfProcessors { get; } = Math.Clamp(Environment.ProcessorCount, 2, 8);
+
+    /// <summary>Unless the caller says otherwise, for transfers: they wait for the device or the network as long as they compute.</summary>
+    public static int OfTransfers { get; } = Math.Clamp(2 * Environment.ProcessorCount, 4, 16);
+
     /// <summary>
     /// Does <paramref name="work"/> for every item, in order, several at once; returns when no call runs any more. The first failure
     /// stops the rest (their token is cancelled) and is thrown as it was.

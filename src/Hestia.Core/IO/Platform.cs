@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using Microsoft.Win32.SafeHandles;
@@ -196,6 +197,7 @@ internal static partial class Platform
     /// Length of a file, null if there is none, by one system call: a backup asks for thousands. False where it cannot be had this way. Only
     /// Linux is asked (statx has one layout everywhere).
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static unsafe bool TryGetLength(string path, out long? length)
     {
         length = null;
