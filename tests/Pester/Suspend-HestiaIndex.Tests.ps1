@@ -74,7 +74,9 @@ Describe 'Suspending an index of another process' {
         if ($IsWindows) { Copy-Item -LiteralPath $path -Destination $copy -Recurse -Exclude .lock } else { & cp -r $path $copy }
         Start-Sleep -Milliseconds 300
         Get-FolderState $path | Should -Be $before
-        (Get-HestiaIndex -Path $path).Statistics.SuspendedUntil | Should -Not -BeNullOrEmpty
+        $held = Get-HestiaIndex -Path $path
+        $held.SuspendedUntil | Should -Be $window.Until
+        $held | Out-String -Width 160 | Should -Match '\bSuspended\b'
         $end = Resume-HestiaIndex -Path $path
         $end.Via | Should -Be Endpoint
         $end.Expired | Should -BeFalse

@@ -62,6 +62,7 @@ internal static class ProcessUsage
             Directory.CreateDirectory(target);
             foreach (var file in Directory.EnumerateFiles(folder))
             {
+                if (Path.GetFileName(file) == ".control") continue; // a socket, which dies with its process
                 using var to = new FileStream(Path.Combine(target, Path.GetFileName(file)), FileMode.CreateNew);
                 // A lock file cannot be read while it is held; what it says does not matter after a crash.
                 if (file.EndsWith("lock", StringComparison.OrdinalIgnoreCase)) continue;

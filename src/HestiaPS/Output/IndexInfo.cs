@@ -49,6 +49,7 @@ public sealed class IndexInfo
         var numbers = status.Statistics;
         State = numbers.State;
         FailureReason = numbers.FailureReason;
+        SuspendedUntil = numbers.SuspendedUntil;
         Checkpoint = numbers.Checkpoint.Value;
         LastLsn = numbers.LastLsn.Value;
         DurableLsn = numbers.DurableLsn.Value;
@@ -132,6 +133,9 @@ public sealed class IndexInfo
 
     /// <summary>Why it failed, or null.</summary>
     public string? FailureReason { get; }
+
+    /// <summary>When the suspension of its writers ends by itself; null if it is not suspended.</summary>
+    public DateTimeOffset? SuspendedUntil { get; }
 
     /// <summary>LSN of the last write that readers see; null if the index is not open or cannot be asked, like all that follows.</summary>
     public ulong? LastLsn { get; }
