@@ -30,7 +30,12 @@ public sealed partial class AccessListTests : IDisposable
     [InlineData(false)]
     public void Restore_over_an_index_keeps_its_access_lists(bool inherited)
     {
-        if (!OperatingSystem.IsLinux()) Assert.Skip("POSIX access lists are tried on Linux only.");
+        if (!OperatingSystem.IsLinux())
+        {
+            Assert.Skip("POSIX access lists are tried on Linux only.");
+            return;
+        }
+
         var path = _fixture.IndexPath;
         using (var index = HestiaIndex.Create(path, new IndexSettings { KeyEncoding = DataEncoding.Utf8, ValueEncoding = DataEncoding.Utf8 }, IndexFixture.Small))
             IndexFixture.Fill(index, 0, 50);
