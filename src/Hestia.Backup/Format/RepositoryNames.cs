@@ -17,6 +17,7 @@ internal static class RepositoryNames
 
     private const string BackupMarkers = Locks + "backup-";
     private const string PruneMarkers = Locks + "prune-";
+    private const string WaitingMarks = Locks + "waiting-";
     private const string DamageMarks = Locks + "damaged-";
     private const string RenewalMark = ".r";
     private const string ManifestExtension = ".json";
@@ -40,6 +41,14 @@ internal static class RepositoryNames
 
     /// <summary><c>locks/backup-&lt;backup id&gt;.json</c></summary>
     public static string BackupMarker(string backupId) => $"{BackupMarkers}{backupId}.json";
+
+    /// <summary>
+    /// Says that a backup is at work though its marker may be away while it waits for a prune: <c>locks/waiting-&lt;backup id&gt;.json</c>.
+    /// </summary>
+    public static string WaitingMark(string backupId) => $"{WaitingMarks}{backupId}{ManifestExtension}";
+
+    public static bool IsWaitingMark(string name) =>
+        name.StartsWith(WaitingMarks, StringComparison.Ordinal) && name.EndsWith(ManifestExtension, StringComparison.Ordinal);
 
     /// <summary><c>locks/prune-&lt;32 hex&gt;.json</c></summary>
     public static string PruneMarker(string pruneId) => $"{PruneMarkers}{pruneId}{ManifestExtension}";

@@ -1,5 +1,6 @@
 using Hestia.Backup;
 using Hestia.Backup.Archive;
+using Hestia.Backup.Pruning;
 using Hestia.Core;
 using Hestia.Core.Archiving;
 using Hestia.Core.Consistency;
@@ -363,6 +364,110 @@ public sealed class ArchiveTests : IDisposable
         AssertRestores(30);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Damage_behind_the_point_does_not_matter_and_in_or_before_it_is_refused(bool cut)
+    {
+        using var index = Create();
+        var backup = _repository.Backup(index);
+        var times = new List<DateTimeOffset>();
+        for (var i = 0; i < 4; i++)
+        {
+            Put(index, i * 5, (i * 5) + 5);
+            times.Add(_repository.Archive(index).ArchivedTime!.Value);
+            Thread.Sleep(2);
+        }
+
+        void Damage(int piece)
+        {
+            var bytes = File.ReadAllBytes(Pieces[piece]);
+            bytes[100] ^= 1;
+            File.WriteAllBytes(Pieces[piece], cut ? bytes[..150] : bytes);
+        }
+
+        Damage(3);
+        Lands(5, 14, 15);
+        Refused(new RestoreOptions { ToLatest = true }, new RestoreOptions { ToLsn = new Lsn(18) }, new RestoreOptions { ToTime = times[3] });
+        Assert.Equal(new Lsn(15), Restore(new RestoreOptions { ToTime = times[2] }));
+        Assert.Equal(new Lsn(5), Restore(new RestoreOptions { ToTime = times[0] }));
+
+        // In the middle: the halving by time meets it.
+        Damage(1);
+        Lands(3, 5);
+        Refused(new RestoreOptions { ToLsn = new Lsn(7) }, new RestoreOptions { ToLsn = new Lsn(14) }, new RestoreOptions { ToTime = times[1] });
+        Assert.Equal(new Lsn(5), Restore(new RestoreOptions { ToTime = times[0] }));
+        Damage(0); // now no piece tells the lineage: the backup does
+        Lands(0);
+        Refused(new RestoreOptions { ToLsn = new Lsn(3) }, new RestoreOptions { ToTime = times[0] });
+
+        void Lands(params int[] lsns)
+        {
+            foreach (var lsn in lsns) Assert.Equal(new Lsn((ulong)lsn), Restore(new RestoreOptions { ToLsn = new Lsn((ulong)lsn) }));
+        }
+
+        void Refused(params RestoreOptions[] points)
+        {
+            foreach (var point in points)
+            {
+                var target = _fixture.Folder["refused"];
+                foreach (var restore in (Action[])[() => _repository.RestoreIndex("orders", target, point), () => _repository.Restore(backup.BackupId, target, point)])
+                    Assert.Equal(HestiaErrorCode.ArchiveDamaged, Assert.Throws<HestiaException>(restore).Code);
+                Assert.False(Directory.Exists(target));
+            }
+        }
+
+        Lsn Restore(RestoreOptions point)
+        {
+            var byId = _repository.Restore(backup.BackupId, _fixture.Folder[Guid.NewGuid().ToString("n")], point);
+            var byName = _repository.RestoreIndex("orders", _fixture.Folder[Guid.NewGuid().ToString("n")], point);
+            Assert.Equal(byId.Lsn, byName.Lsn);
+            return byName.Lsn;
+        }
+    }
+
+    [Fact]
+    public void A_prune_leaves_what_a_running_backup_leads_to()
+    {
+        using var context = new RepositoryFixture();
+        string first;
+        using (var index = Create())
+        {
+            Put(index, 0, 10);
+            first = context.Repository.Backup(index).BackupId;
+            context.Repository.Archive(index);
+            Put(index, 10, 110);
+            context.Repository.Archive(index);
+            context.Repository.Backup(index);
+        }
+
+        context.Repository.Restore(first, _fixture.IndexPath, new RestoreOptions { Force = true });
+        context.Repository.Remove(first);
+        using (var index = Open())
+        {
+            Put(index, 200, 230);
+            context.Repository.Archive(index);
+            // The timeline of the restore has no backup yet: it stays, and that of the other goes.
+            Assert.Equal([new Lsn(10), new Lsn(110)], ArchiveRetention.FindRemovable(context.Context, null, default).Select(i => i.Last));
+            BackupResult running;
+            using (BackupMarker.Write(context.Context, DateTimeOffset.UtcNow, index.Id, default))
+            {
+                running = context.Repository.Backup(index);
+                Put(index, 230, 245);
+                context.Repository.Archive(index);
+                Assert.Equal(0, context.Repository.Prune(new PruneOptions { MinimumAge = TimeSpan.FromDays(1) }).ArchivePiecesRemoved);
+            }
+
+            // Of something of which the index is unknown, everything may be.
+            var unknown = Path.Combine(context.Path, "locks", "backup-bk-2026-04-15T03-00-00Z-aaaaaa.json");
+            File.WriteAllText(unknown, "{}");
+            Assert.Empty(ArchiveRetention.FindRemovable(context.Context, null, default));
+            File.Delete(unknown);
+            context.Repository.Prune();
+            Assert.Equal(new Lsn(55), context.Repository.List().Single(b => b.BackupId == running.BackupId).RecoverableToLsn);
+        }
+    }
+
     [Fact]
     public void Restored_in_its_place_it_goes_on_being_archived()
     {
@@ -468,16 +573,16 @@ public sealed class ArchiveTests : IDisposable
         var second = context.Repository.Backup(index);
         Put(index, 30, 40);
         context.Repository.Archive(index);
-        Assert.Empty(ArchiveRetention.FindRemovable(context.Context, default));
+        Assert.Empty(ArchiveRetention.FindRemovable(context.Context, null, default));
         File.Delete(context.ManifestPath(context.Repository.List()[0].BackupId));
-        var removable = ArchiveRetention.FindRemovable(context.Context, default);
+        var removable = ArchiveRetention.FindRemovable(context.Context, null, default);
         Assert.Equal([new Lsn(10), new Lsn(20), new Lsn(30)], removable.Select(i => i.Last));
         Assert.Equal(3, context.Repository.PlanPrune().ArchivePiecesToRemove);
         Assert.Equal(3, context.Repository.Prune().ArchivePiecesRemoved);
         Assert.Equal(0, context.Repository.Prune().ArchivePiecesRemoved);
         Assert.Equal(new Lsn(35), context.Repository.RestoreIndex("orders", _fixture.Folder["t"], new RestoreOptions { ToLsn = new Lsn(35) }).Lsn);
         File.Delete(context.ManifestPath(second.BackupId));
-        Assert.Empty(ArchiveRetention.FindRemovable(context.Context, default));
+        Assert.Empty(ArchiveRetention.FindRemovable(context.Context, null, default));
     }
 
     private static string StatePath(string index) => Path.Combine(index, "archive.json");
