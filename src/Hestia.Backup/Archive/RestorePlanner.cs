@@ -11,6 +11,8 @@ namespace Hestia.Backup.Archive;
 /// </summary>
 internal sealed class RestorePlanner(RepositoryContext repository, ArchiveCatalog archive, CancellationToken cancellationToken)
 {
+    public const string LeftTimelineCode = "TimelineLeft";
+
     /// <summary>A stretch of history: what this timeline has, up to where the next one on the way leaves it.</summary>
     private readonly record struct Stretch(Guid Timeline, Lsn UpTo);
 
@@ -64,6 +66,57 @@ internal sealed class RestorePlanner(RepositoryContext repository, ArchiveCatalo
 
         var manifest = _backups.Read(best.BackupId, cancellationToken);
         return Resolve(manifest, path, bestAt, wish);
+    }
+
+    /// <summary>
+    /// Where a moment lands on the very write at which the way leaves a timeline, and that timeline had later writes by then, they are not in what is
+    /// restored: right, as the newer timeline went on without them, and worth a word.
+    /// </summary>
+    private Finding? FindLeft(List<Stretch> path, int at, Lsn target, DateTimeOffset moment)
+    {
+        var wanted = WalFormat.ToMicroseconds(moment);
+        for (var i = at; i + 1 < path.Count; i++)
+        {
+            if (path[i].UpTo != target || !HasWritten(path[i].Timeline, target, wanted)) continue;
+            var newest = path[^1].Timeline;
+            return new Finding(
+                FindingSeverity.Warning,
+                LeftTimelineCode,
+                $"At {Display(wanted)} the index was at later writes of timeline {path[i].Timeline}, which timeline {newest} left at LSN {target} and went on without. "
+                + $"To restore those, add -Timeline {path[i].Timeline}.",
+                FirstLsn: target.Next);
+        }
+
+        return null;
+    }
+
+    /// <summary>Whether a timeline is known to have a write behind an LSN that was committed by a moment.</summary>
+    private bool HasWritten(Guid timeline, Lsn behind, long wanted)
+    {
+        foreach (var backup in AllBackups())
+        {
+            if (backup.Timeline == timeline && backup.Lsn > behind && backup.PointInTime is { } at && WalFormat.ToMicroseconds(at) <= wanted) return true;
+        }
+
+        if (!_archived.TryGetValue((_index, timeline), out var archived)) return false;
+        foreach (var piece in archived.Pieces)
+        {
+            if (piece.Last <= behind || TryReadHeader(piece) is not { } header) continue;
+            if (header.LastCommit <= wanted || (piece.First > behind && header.FirstCommit <= wanted)) return true;
+            if (piece.First > behind) return false; // commit times never go back
+            try
+            {
+                var walk = archive.Read(piece, cancellationToken).Walk();
+                while (walk.Next() && walk.Header.CommitMicroseconds <= wanted)
+                    if (walk.Header.FirstLsn > behind.Value) return true;
+            }
+            catch (HestiaException e) when (e.Code is HestiaErrorCode.ArchiveDamaged)
+            {
+                // not needed for what is restored
+            }
+        }
+
+        return false;
     }
 
     private static bool IsAfter(BackupInfo backup, DateTimeOffset? time) =>
@@ -241,7 +294,8 @@ internal sealed class RestorePlanner(RepositoryContext repository, ArchiveCatalo
             timeline = item.Timeline;
         }
 
-        return new RestorePoint(backup, uses, target, timeline, covered, end);
+        var left = wish is { Time: { } landed, Timeline: null } ? FindLeft(path, at, target, landed) : null;
+        return new RestorePoint(backup, uses, target, timeline, covered, end) { Notice = left };
     }
 
     private Lsn ReachLsn(Lsn lsn, BackupSummary backup, List<(ArchiveItem Item, Lsn UpTo)> pieces, Lsn covered, long end)

@@ -53,7 +53,7 @@ internal sealed class PruneJob(
             gone.AddRange(RunRound(round, meter));
         }
 
-        RemoveStaleNotes(gone);
+        RemoveStaleNotes(gone.ConvertAll(static item => item.Name));
         var pieces = RemoveArchived();
         var bytesRemoved = Bytes(gone);
         var unfinished = repository.Store.RemoveUnfinished(RepositoryStore.DeadAfter, cancellationToken);
@@ -157,14 +157,16 @@ internal sealed class PruneJob(
         var names = removable.ConvertAll(static item => item.Name);
         for (var i = 0; i < names.Count; i += Batch)
             repository.Store.Delete(names.GetRange(i, Math.Min(Batch, names.Count - i)), cancellationToken);
+        RemoveStaleNotes(names);
         return names.Count;
     }
 
-    /// <summary>Notes on objects that are gone say nothing any more.</summary>
-    private void RemoveStaleNotes(List<StoredItem> gone)
+    /// <summary>Notes on what is gone say nothing any more.</summary>
+    private void RemoveStaleNotes(List<string> gone)
     {
+        if (gone.Count == 0) return;
         var notes = DamageNotes.Read(repository, cancellationToken);
-        if (notes.Any) notes.Remove(repository, gone.ConvertAll(static item => item.Name));
+        if (notes.Any) notes.Remove(repository, gone);
     }
 
     private static long Bytes(List<StoredItem> items)

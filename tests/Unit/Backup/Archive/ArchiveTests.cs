@@ -426,6 +426,107 @@ public sealed class ArchiveTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(0, 3)]
+    [InlineData(1, 100)]
+    [InlineData(1, 300)]
+    [InlineData(2, 100)]
+    [InlineData(2, 300)]
+    public void A_damaged_piece_that_a_shipment_meets_is_sent_again(int damaged, int at)
+    {
+        byte[] state;
+        using (var index = Create())
+        {
+            _repository.Backup(index);
+            _repository.Archive(index);
+            using (var other = BackupRepository.Create(_fixture.Folder["other"])) other.Archive(index); // keeps the log
+            state = File.ReadAllBytes(StatePath(_fixture.IndexPath));
+            for (var i = 0; i < 3; i++)
+            {
+                Put(index, i * 10, (i * 10) + 10);
+                _repository.Archive(index);
+            }
+
+            index.Close();
+        }
+
+        var sound = File.ReadAllBytes(Pieces[damaged]);
+        var bytes = (byte[])sound.Clone();
+        bytes[at] ^= 4;
+        File.WriteAllBytes(Pieces[damaged], bytes);
+        File.WriteAllBytes(StatePath(_fixture.IndexPath), state); // what it had shipped is forgotten
+        using (var index = Open())
+        {
+            var result = _repository.Archive(index);
+            Assert.Equal((PieceRepair.RepairedCode, new Lsn(30)), (Assert.Single(result.Findings).Code, result.ArchivedLsn));
+        }
+
+        Assert.Equal(sound[208..], File.ReadAllBytes(Pieces[damaged])[208..]);
+        Assert.Empty(Assert.Single(_repository.GetArchives(deep: true)).Findings);
+        AssertRestores(30);
+    }
+
+    [Fact]
+    public void A_damaged_piece_is_not_replaced_by_what_a_copy_wrote()
+    {
+        var saved = _fixture.Folder["saved"];
+        using (var index = Create())
+        {
+            _repository.Backup(index);
+            _repository.Archive(index);
+            index.Close();
+            CopyFolder(_fixture.IndexPath, saved);
+        }
+
+        using (var index = Open())
+        {
+            Put(index, 0, 10);
+            _repository.Archive(index);
+        }
+
+        var piece = Assert.Single(Pieces);
+        var bytes = File.ReadAllBytes(piece);
+        bytes[^20] ^= 1; // its header still says what it held
+        File.WriteAllBytes(piece, bytes);
+        Directory.Delete(_fixture.IndexPath, recursive: true);
+        CopyFolder(saved, _fixture.IndexPath);
+        using (var index = Open())
+        {
+            Put(index, 200, 210);
+            Assert.Equal(HestiaErrorCode.ArchiveDiverged, Assert.Throws<HestiaException>(() => _repository.Archive(index)).Code);
+        }
+
+        Assert.Equal(bytes, File.ReadAllBytes(piece));
+    }
+
+    [Fact]
+    public void Damage_is_noted_and_told_until_a_backup_holds_what_the_log_has_no_more()
+    {
+        using var index = Create();
+        var backup = _repository.Backup(index);
+        _repository.Archive(index);
+        Put(index, 0, 10);
+        _repository.Archive(index);
+        index.Flush();
+        index.PruneRetired();
+        Assert.Empty(LogFiles);
+        var bytes = File.ReadAllBytes(Pieces[0]);
+        bytes[^20] ^= 1;
+        File.WriteAllBytes(Pieces[0], bytes);
+        Assert.True(_repository.Check().Healthy); // presence is not soundness
+        Assert.False(_repository.Verify(backup.BackupId, new VerifyOptions { Deep = true }).Healthy);
+        Put(index, 10, 20);
+        var told = Assert.Single(_repository.Archive(index).Findings);
+        Assert.Equal((nameof(HestiaErrorCode.ArchiveDamaged), FindingSeverity.Warning, new Lsn(1), new Lsn(10)), (told.Code, told.Severity, told.FirstLsn, told.LastLsn));
+        _repository.Backup(index);
+        Put(index, 20, 30);
+        Assert.Empty(_repository.Archive(index).Findings);
+        AssertRestores(25);
+        _repository.Remove(backup.BackupId);
+        Assert.Equal(2, _repository.Prune().ArchivePiecesRemoved);
+        Assert.Empty(Directory.GetFiles(Path.Combine(_fixture.RepositoryPath, "locks")));
+    }
+
     [Fact]
     public void A_prune_leaves_what_a_running_backup_leads_to()
     {
@@ -448,7 +549,7 @@ public sealed class ArchiveTests : IDisposable
             Put(index, 200, 230);
             context.Repository.Archive(index);
             // The timeline of the restore has no backup yet: it stays, and that of the other goes.
-            Assert.Equal([new Lsn(10), new Lsn(110)], ArchiveRetention.FindRemovable(context.Context, null, default).Select(i => i.Last));
+            Assert.Equal([new Lsn(110)], ArchiveRetention.FindRemovable(context.Context, null, default).Select(i => i.Last));
             BackupResult running;
             using (BackupMarker.Write(context.Context, DateTimeOffset.UtcNow, index.Id, default))
             {
@@ -466,6 +567,41 @@ public sealed class ArchiveTests : IDisposable
             context.Repository.Prune();
             Assert.Equal(new Lsn(55), context.Repository.List().Single(b => b.BackupId == running.BackupId).RecoverableToLsn);
         }
+    }
+
+    [Fact]
+    public void A_moment_on_a_timeline_that_was_left_lands_where_it_was_left_and_says_so()
+    {
+        DateTimeOffset before, late;
+        Guid first;
+        using (var index = Create())
+        {
+            _repository.Backup(index);
+            Put(index, 0, 10);
+            before = _repository.Archive(index).ArchivedTime!.Value;
+            Thread.Sleep(5);
+            Put(index, 10, 20);
+            late = _repository.Archive(index).ArchivedTime!.Value;
+            first = index.Timeline.Id;
+        }
+
+        Thread.Sleep(5);
+        _repository.RestoreIndex("orders", _fixture.IndexPath, new RestoreOptions { ToLsn = new Lsn(10), Force = true });
+        using (var index = Open())
+        {
+            Put(index, 50, 55);
+            _repository.Archive(index);
+        }
+
+        var wish = new RestoreOptions { ToTime = late };
+        var finding = Assert.Single(_repository.PlanRestoreIndex("orders", _fixture.Folder["a"], wish).Findings);
+        Assert.Equal((RestorePlanner.LeftTimelineCode, FindingSeverity.Warning), (finding.Code, finding.Severity));
+        Assert.Contains($"-Timeline {first}", finding.Message, StringComparison.Ordinal);
+        var landed = _repository.RestoreIndex("orders", _fixture.Folder["a"], wish);
+        Assert.Equal((new Lsn(10), RestorePlanner.LeftTimelineCode), (landed.Lsn, Assert.Single(landed.Findings).Code));
+        var left = _repository.RestoreIndex("orders", _fixture.Folder["b"], wish with { Timeline = first });
+        Assert.Equal((new Lsn(20), 0), (left.Lsn, left.Findings.Count));
+        Assert.Empty(_repository.RestoreIndex("orders", _fixture.Folder["c"], new RestoreOptions { ToTime = before }).Findings);
     }
 
     [Fact]

@@ -22,7 +22,7 @@ public sealed class ArchiveRaceTests(ITestOutputHelper output) : IDisposable
     private const int MostSteps = 60_000;
 
     private static readonly int s_seeds =
-        int.TryParse(Environment.GetEnvironmentVariable("HESTIA_RACE_SEEDS"), out var given) ? given : 1000;
+        int.TryParse(Environment.GetEnvironmentVariable("HESTIA_RACE_SEEDS"), out var given) ? given : 300;
 
     private readonly TemporaryFolder _folder = new();
     private readonly List<(byte[] Bytes, string Path)> _pool = [];
