@@ -47,7 +47,18 @@ internal sealed class PieceRepair(
         if (catalog.FindBeginning(item.IndexId, item.Timeline, item.Last.Next, cancellationToken) is { } following
             && TryReadHeader(following)?.PreviousCrc is { } previous && previous != lastCrc) return false;
         using var content = new Encryption.SmallContent(piece.ToArray());
-        repository.Store.Put(item.Name, content, cancellationToken);
+        try
+        {
+            repository.Store.Put(item.Name, content, cancellationToken);
+        }
+        catch (HestiaException e) when (e.Code == HestiaErrorCode.AccessDenied)
+        {
+            // Who may write and not replace ships on; what is damaged stays, and a backup helps as well.
+            DamageNotes.Add(repository, item.Name, cancellationToken);
+            Report(item, item.First, $"may not be replaced here ({e.Message})");
+            return true;
+        }
+
         repository.Store.MakeDurable([item.Name], cancellationToken);
         repository.Store.Delete(RepositoryNames.DamageMark(item.Name), cancellationToken);
         findings.Add(new Finding(
@@ -57,15 +68,17 @@ internal sealed class PieceRepair(
     }
 
     /// <summary>A damaged piece whose records the log does not have any more: only a backup helps.</summary>
-    public void ReportLost(ArchiveItem item, Lsn from)
+    public void ReportLost(ArchiveItem item, Lsn from) =>
+        Report(item, from, $"the log does not have LSN {from} to {item.Last} any more");
+
+    private void Report(ArchiveItem item, Lsn from, string why)
     {
         foreach (var backup in new BackupCatalog(repository).List(cancellationToken).Backups)
             if (backup.IndexId == item.IndexId && backup.Lsn >= item.Last) return;
         findings.Add(new Finding(
             FindingSeverity.Warning,
             nameof(HestiaErrorCode.ArchiveDamaged),
-            $"The piece {item.Name} of the archive is damaged, and the log does not have LSN {from} to {item.Last} any more: nothing from there on can be restored. "
-            + "Make a backup now.",
+            $"The piece {item.Name} of the archive is damaged, and {why}: nothing from LSN {from} on can be restored. Make a backup now.",
             item.Name,
             FirstLsn: from,
             LastLsn: item.Last));
