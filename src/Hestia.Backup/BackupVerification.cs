@@ -5,7 +5,9 @@ namespace Hestia.Backup;
 /// <summary>How a backup is verified.</summary>
 public sealed record VerifyOptions
 {
-    /// <summary>Read and hash every byte; otherwise presence and size.</summary>
+    /// <summary>
+    /// Read and hash every byte, also of the archived log that continues this backup; otherwise presence and size of its objects.
+    /// </summary>
     public bool Deep { get; init; }
 
     /// <summary>
@@ -34,6 +36,9 @@ public sealed record BackupVerification
 
     /// <summary>Bytes the backup's objects have.</summary>
     public required long BytesChecked { get; init; }
+
+    /// <summary>Pieces of the archived log that were read, each continuing the backup; 0 unless deep.</summary>
+    public int ArchivePiecesRead { get; init; }
 
     /// <summary>Whether every byte was hashed.</summary>
     public required bool Deep { get; init; }

@@ -14,6 +14,12 @@ public sealed record RepositoryCheckOptions
     /// <summary>Names or ids of indexes that must have a backup.</summary>
     public IReadOnlyList<string> ExpectedIndexes { get; init; } = [];
 
+    /// <summary>
+    /// Whether every piece of the archived log is read and its checksums compared. What is damaged is noted, so that the next shipment of an index
+    /// whose log still has it sends it again.
+    /// </summary>
+    public bool Deep { get; init; }
+
     /// <summary>Whether to prove by a small item in locks/ that the repository can be written.</summary>
     public bool WriteProbe { get; init; } = true;
 

@@ -48,4 +48,7 @@ public sealed record RestorePlan(
 
     /// <summary>Pieces of the archive that would be added; <see cref="BytesToFetch"/> has their bytes.</summary>
     public int ArchivePieces { get; init; }
+
+    /// <summary>What whoever asks for it should know of it.</summary>
+    public IReadOnlyList<Finding> Findings { get; init; } = [];
 }

@@ -247,7 +247,7 @@ Describe 'Names for repositories' {
     It 'repeat nothing that may be a secret' {
         foreach ($call in { New-HestiaRepository s3://AKIA:topsecret@bucket/x -Region r }, { Get-HestiaRepository s3://AKIA:topsecret@bucket/x -Region r }) {
             $failure = Assert-Failure $call InvalidOption
-            $failure | Out-String | Should -Not -Match topsecret
+            $failure.Exception.Message | Should -Not -Match topsecret
             "$($failure.TargetObject) $($failure.Exception)" | Should -Not -Match topsecret
         }
     }

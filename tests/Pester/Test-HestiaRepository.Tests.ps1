@@ -48,6 +48,25 @@ Describe 'Test-HestiaRepository' {
         $result.Orphans | Should -Be 1
     }
 
+    It 'reads the archive of the log with -Deep and names a piece that is damaged' {
+        $index = New-TestIndex
+        $first = Backup-HestiaIndex -Index $index -Repository $repository
+        $null = Backup-HestiaIndex -Index $index -Repository $repository -Wal
+        Set-HestiaEntry -Index $index -Key a -Value b
+        $null = Backup-HestiaIndex -Index $index -Repository $repository -Wal
+        Test-HestiaRepository $repository -Deep -Quiet | Should -BeTrue
+        $piece = Get-ChildItem (Join-Path $repository archive) -Recurse -File -Filter *.wal | Select-Object -First 1
+        $bytes = [IO.File]::ReadAllBytes($piece.FullName)
+        $bytes[-20] = $bytes[-20] -bxor 1
+        [IO.File]::WriteAllBytes($piece.FullName, $bytes)
+        Test-HestiaRepository $repository -Quiet | Should -BeTrue
+        $result = Test-HestiaRepository $repository -Deep -ErrorAction SilentlyContinue
+        $result.Findings.Code | Should -Be ArchiveDamaged
+        $result.Findings.File | Should -BeLike "*$($piece.Name)"
+        $first | Test-HestiaBackup -Deep -Quiet | Should -BeFalse
+        $first | Test-HestiaBackup -Quiet | Should -BeTrue
+    }
+
     It 'says so where there is none' {
         $null = Assert-Failure { Test-HestiaRepository (New-TestPath nothing) } RepositoryNotFound
     }

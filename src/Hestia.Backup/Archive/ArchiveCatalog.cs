@@ -19,6 +19,7 @@ internal sealed class ArchiveCatalog(RepositoryContext repository)
             if (!found.TryGetValue((item.IndexId, item.Timeline), out var timeline))
                 found.Add((item.IndexId, item.Timeline), timeline = new ArchivedTimeline(item.IndexId, item.Timeline));
             timeline.Add(item);
+            if (stored.StoredAt > timeline.NewestStoredAt) timeline.NewestStoredAt = stored.StoredAt;
         }
 
         foreach (var timeline in found.Values) timeline.Sort();
@@ -105,6 +106,9 @@ internal sealed class ArchivedTimeline(Guid indexId, Guid timeline)
 
     /// <summary>What was never shipped, as it was noted.</summary>
     public IReadOnlyList<ArchiveItem> Gaps => _gaps;
+
+    /// <summary>When the last of them came, by the clock of the store.</summary>
+    public DateTime NewestStoredAt { get; set; }
 
     public void Add(ArchiveItem item) => (item.IsGap ? _gaps : _pieces).Add(item);
 

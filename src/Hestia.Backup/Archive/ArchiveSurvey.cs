@@ -1,4 +1,5 @@
 using Hestia.Backup.Jobs;
+using Hestia.Backup.Pruning;
 using Hestia.Core;
 using Hestia.Core.Wal;
 
@@ -7,6 +8,9 @@ namespace Hestia.Backup.Archive;
 /// <summary>Tells what is in the archive and what of it is wrong; and how far it leads from each backup.</summary>
 internal sealed class ArchiveSurvey(RepositoryContext repository, CancellationToken cancellationToken)
 {
+    /// <summary>Pieces read at once; each may be in memory as a whole.</summary>
+    private const int MaxPiecesAtOnce = 4;
+
     private readonly ArchiveCatalog _catalog = new(repository);
 
     public List<ArchiveStatus> Run(Guid? indexId, bool deep)
@@ -61,6 +65,38 @@ internal sealed class ArchiveSurvey(RepositoryContext repository, CancellationTo
         }
     }
 
+    /// <summary>
+    /// Reads pieces and compares every checksum. One that is damaged is noted, so that the next shipment sends it again if the log still has it.
+    /// </summary>
+    public static void ReadAll(
+        RepositoryContext repository, IReadOnlyList<ArchiveItem> pieces, Action<ArchiveItem, HestiaException?> done, CancellationToken cancellationToken)
+    {
+        var catalog = new ArchiveCatalog(repository);
+        Workers.Run(
+            pieces,
+            MaxPiecesAtOnce,
+            (piece, token) =>
+            {
+                HestiaException? wrong = null;
+                try
+                {
+                    catalog.Read(piece, token);
+                }
+                catch (HestiaException e) when (e.Code is HestiaErrorCode.ArchiveDamaged or HestiaErrorCode.FormatTooNew)
+                {
+                    wrong = e;
+                    if (e.Code == HestiaErrorCode.ArchiveDamaged) DamageNotes.Add(repository, piece.Name, token);
+                }
+
+                done(piece, wrong);
+            },
+            cancellationToken);
+    }
+
+    /// <summary>What is told of a piece that cannot be used.</summary>
+    public static Finding Tell(ArchiveItem piece, HestiaException wrong) =>
+        new(FindingSeverity.Error, wrong.Code.ToString(), wrong.Message, piece.Name, FirstLsn: piece.First, LastLsn: piece.Last);
+
     private ArchiveStatus Describe(ArchivedTimeline timeline, bool deep)
     {
         var findings = new List<Finding>();
@@ -70,7 +106,19 @@ internal sealed class ArchiveSurvey(RepositoryContext repository, CancellationTo
         {
             bytes += piece.Size;
             if (piece.Last > last.Last) last = piece;
-            if (deep) Guarded(piece, () => _catalog.Read(piece, cancellationToken));
+        }
+
+        if (deep)
+        {
+            ReadAll(
+                repository, timeline.Pieces,
+                (piece, wrong) =>
+                {
+                    if (wrong is null) return;
+                    lock (findings) findings.Add(Tell(piece, wrong));
+                },
+                cancellationToken);
+            findings.Sort(static (a, b) => string.CompareOrdinal(a.File, b.File));
         }
 
         foreach (var (first, end) in timeline.Holes())
@@ -125,8 +173,7 @@ internal sealed class ArchiveSurvey(RepositoryContext repository, CancellationTo
             {
                 foreach (var known in findings)
                     if (known.File == piece.Name) return;
-                findings.Add(new Finding(
-                    FindingSeverity.Error, e.Code.ToString(), e.Message, piece.Name, FirstLsn: piece.First, LastLsn: piece.Last));
+                findings.Add(Tell(piece, e));
             }
         }
     }

@@ -11,6 +11,8 @@ namespace Hestia.Backup.Archive;
 /// </summary>
 internal sealed class RestorePlanner(RepositoryContext repository, ArchiveCatalog archive, CancellationToken cancellationToken)
 {
+    public const string LeftTimelineCode = "TimelineLeft";
+
     /// <summary>A stretch of history: what this timeline has, up to where the next one on the way leaves it.</summary>
     private readonly record struct Stretch(Guid Timeline, Lsn UpTo);
 
@@ -66,6 +68,57 @@ internal sealed class RestorePlanner(RepositoryContext repository, ArchiveCatalo
         return Resolve(manifest, path, bestAt, wish);
     }
 
+    /// <summary>
+    /// Where a moment lands on the very write at which the way leaves a timeline, and that timeline had later writes by then, they are not in what is
+    /// restored: right, as the newer timeline went on without them, and worth a word.
+    /// </summary>
+    private Finding? FindLeft(List<Stretch> path, int at, Lsn target, DateTimeOffset moment)
+    {
+        var wanted = WalFormat.ToMicroseconds(moment);
+        for (var i = at; i + 1 < path.Count; i++)
+        {
+            if (path[i].UpTo != target || !HasWritten(path[i].Timeline, target, wanted)) continue;
+            var newest = path[^1].Timeline;
+            return new Finding(
+                FindingSeverity.Warning,
+                LeftTimelineCode,
+                $"At {Display(wanted)} the index was at later writes of timeline {path[i].Timeline}, which timeline {newest} left at LSN {target} and went on without. "
+                + $"To restore those, add -Timeline {path[i].Timeline}.",
+                FirstLsn: target.Next);
+        }
+
+        return null;
+    }
+
+    /// <summary>Whether a timeline is known to have a write behind an LSN that was committed by a moment.</summary>
+    private bool HasWritten(Guid timeline, Lsn behind, long wanted)
+    {
+        foreach (var backup in AllBackups())
+        {
+            if (backup.Timeline == timeline && backup.Lsn > behind && backup.PointInTime is { } at && WalFormat.ToMicroseconds(at) <= wanted) return true;
+        }
+
+        if (!_archived.TryGetValue((_index, timeline), out var archived)) return false;
+        foreach (var piece in archived.Pieces)
+        {
+            if (piece.Last <= behind || TryReadHeader(piece) is not { } header) continue;
+            if (header.LastCommit <= wanted || (piece.First > behind && header.FirstCommit <= wanted)) return true;
+            if (piece.First > behind) return false; // commit times never go back
+            try
+            {
+                var walk = archive.Read(piece, cancellationToken).Walk();
+                while (walk.Next() && walk.Header.CommitMicroseconds <= wanted)
+                    if (walk.Header.FirstLsn > behind.Value) return true;
+            }
+            catch (HestiaException e) when (e.Code is HestiaErrorCode.ArchiveDamaged)
+            {
+                // not needed for what is restored
+            }
+        }
+
+        return false;
+    }
+
     private static bool IsAfter(BackupInfo backup, DateTimeOffset? time) =>
         time is { } wanted && backup.PointInTime is { } at && WalFormat.ToMicroseconds(at) > WalFormat.ToMicroseconds(wanted);
 
@@ -118,13 +171,34 @@ internal sealed class RestorePlanner(RepositoryContext repository, ArchiveCatalo
         foreach (var backup in backups)
             Consider(backup.Timeline, backup.PointInTime is { } at ? WalFormat.ToMicroseconds(at) : 0);
         foreach (var timeline in _archived.Values)
-            if (timeline.Pieces.Count > 0) Consider(timeline.Timeline, archive.ReadHeader(timeline.Pieces[^1], cancellationToken).LastCommit);
+            if (NewestCommit(timeline) is { } lastCommit) Consider(timeline.Timeline, lastCommit);
         return newest;
 
         void Consider(Guid timeline, long lastCommit)
         {
             // Of two that end alike (a backup just after a restore) the later one: backups come oldest first.
             if (lastCommit >= time) (newest, time) = (timeline, lastCommit);
+        }
+    }
+
+    /// <summary>Commit time of the last write of a timeline, as its newest piece with a sound header tells; null if none has one.</summary>
+    private long? NewestCommit(ArchivedTimeline timeline)
+    {
+        for (var i = timeline.Pieces.Count - 1; i >= 0; i--)
+            if (TryReadHeader(timeline.Pieces[i]) is { } header) return header.LastCommit;
+        return null;
+    }
+
+    /// <summary>The header of a piece, or null where it is damaged, for looks that can do without it.</summary>
+    private ArchivePieceHeader? TryReadHeader(ArchiveItem item)
+    {
+        try
+        {
+            return archive.ReadHeader(item, cancellationToken);
+        }
+        catch (HestiaException e) when (e.Code is HestiaErrorCode.ArchiveDamaged or HestiaErrorCode.FormatTooNew)
+        {
+            return null;
         }
     }
 
@@ -142,11 +216,12 @@ internal sealed class RestorePlanner(RepositoryContext repository, ArchiveCatalo
     {
         if (_archived.TryGetValue((_index, timeline), out var archived))
         {
+            var without = 0;
             foreach (var piece in archived.Pieces)
             {
-                var header = archive.ReadHeader(piece, cancellationToken);
+                if (TryReadHeader(piece) is not { } header) continue; // the next one tells it as well
                 if (header.HasLineage) return header.Parent is { } id ? (id, header.BranchLsn) : null;
-                if (piece != archived.Pieces[0]) break; // the rest of an old timeline, shipped after it was left
+                if (++without > 1) break; // the rest of an old timeline, shipped after it was left
             }
         }
 
@@ -176,7 +251,6 @@ internal sealed class RestorePlanner(RepositoryContext repository, ArchiveCatalo
                 continue;
             }
 
-            RefuseDivergence(archived, covered, stretch.UpTo);
             foreach (var item in archived.Continue(covered, stretch.UpTo))
             {
                 var upTo = item.Last < stretch.UpTo ? item.Last : stretch.UpTo;
@@ -187,10 +261,30 @@ internal sealed class RestorePlanner(RepositoryContext repository, ArchiveCatalo
             if (covered < stretch.UpTo) break;
         }
 
-        var end = pieces.Count == 0 ? summary.CheckpointTime : CommitTimeAt(pieces[^1].Item, covered);
+        // What a damaged end had is lost to this restore, not what lies before it. Whoever wants that is told so.
+        HestiaException? damage = null;
+        long end;
+        while (true)
+        {
+            try
+            {
+                end = pieces.Count == 0 ? summary.CheckpointTime : CommitTimeAt(pieces[^1].Item, covered);
+                break;
+            }
+            catch (HestiaException e) when ((wish.Lsn is not null || wish.Time is not null)
+                && e.Code is HestiaErrorCode.ArchiveDamaged or HestiaErrorCode.FormatTooNew)
+            {
+                damage = e;
+                pieces.RemoveAt(pieces.Count - 1);
+                covered = pieces.Count == 0 ? summary.Lsn : pieces[^1].UpTo;
+            }
+        }
+
+        if (damage is not null && (wish.Lsn > covered || (wish.Time is { } moment && WalFormat.ToMicroseconds(moment) > end))) throw damage;
         var target = wish.IsPointInTime ? covered : summary.Lsn;
         if (wish.Lsn is { } lsn) target = ReachLsn(lsn, summary, pieces, covered, end);
         else if (wish.Time is { } time) target = ReachTime(time, summary, pieces, covered, end);
+        RefuseDivergence(path, at, summary.Lsn, target);
         var uses = new List<PieceUse>();
         var timeline = summary.Timeline;
         foreach (var (item, upTo) in pieces)
@@ -200,7 +294,8 @@ internal sealed class RestorePlanner(RepositoryContext repository, ArchiveCatalo
             timeline = item.Timeline;
         }
 
-        return new RestorePoint(backup, uses, target, timeline, covered, end);
+        var left = wish is { Time: { } landed, Timeline: null } ? FindLeft(path, at, target, landed) : null;
+        return new RestorePoint(backup, uses, target, timeline, covered, end) { Notice = left };
     }
 
     private Lsn ReachLsn(Lsn lsn, BackupSummary backup, List<(ArchiveItem Item, Lsn UpTo)> pieces, Lsn covered, long end)
@@ -250,14 +345,23 @@ internal sealed class RestorePlanner(RepositoryContext repository, ArchiveCatalo
                 "Choose a moment up to there, use -ToLatest for that write, or ship the log that is missing with Backup-HestiaIndex -Wal.");
         }
 
-        // Commit times never go back, so the piece with the last write at or before the moment is found by halving.
+        // Commit times never go back, so the piece with the last write at or before the moment is found by halving. A piece whose header is
+        // damaged does not tell; the next sound one tells whether the moment lies behind both.
         var (low, high) = (0, pieces.Count);
         while (low < high)
         {
             var middle = (low + high) / 2;
-            if (archive.ReadHeader(pieces[middle].Item, cancellationToken).FirstCommit <= wanted) low = middle + 1;
+            var sound = middle;
+            ArchivePieceHeader? header;
+            while ((header = TryReadHeader(pieces[sound].Item)) is null && sound + 1 < high) sound++;
+            if (header?.FirstCommit <= wanted) low = sound + 1;
             else high = middle;
         }
+
+        // So far the piece is the right one if what follows it begins after the moment. Where that is damaged, the moment must lie before its own end.
+        if (low < pieces.Count && TryReadHeader(pieces[low].Item) is null
+            && (low == 0 ? backup.CheckpointTime : CommitTimeAt(pieces[low - 1].Item, pieces[low - 1].UpTo)) < wanted)
+            archive.ReadHeader(pieces[low].Item, cancellationToken); // says what is wrong with it
 
         if (low == 0) return backup.Lsn;
         var (item, upTo) = pieces[low - 1];
@@ -274,6 +378,17 @@ internal sealed class RestorePlanner(RepositoryContext repository, ArchiveCatalo
         long time = 0;
         while (walk.Next() && walk.Header.LastLsn <= lsn.Value) time = walk.Header.CommitMicroseconds;
         return time;
+    }
+
+    /// <summary>Only of what is restored: two histories behind the point do it no harm.</summary>
+    private void RefuseDivergence(List<Stretch> path, int at, Lsn from, Lsn target)
+    {
+        for (var i = at; i < path.Count && from < target; i++)
+        {
+            var upTo = path[i].UpTo < target ? path[i].UpTo : target;
+            if (_archived.TryGetValue((_index, path[i].Timeline), out var timeline)) RefuseDivergence(timeline, from, upTo);
+            if (upTo > from) from = upTo;
+        }
     }
 
     private void RefuseDivergence(ArchivedTimeline timeline, Lsn from, Lsn upTo)

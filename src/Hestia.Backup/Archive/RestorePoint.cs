@@ -13,6 +13,9 @@ namespace Hestia.Backup.Archive;
 internal sealed record RestorePoint(
     BackupManifest Backup, IReadOnlyList<PieceUse> Pieces, Lsn Lsn, Guid Timeline, Lsn RecoverableTo, long RecoverableToTime)
 {
+    /// <summary>What whoever asked for it should know; null if it is what it seems.</summary>
+    public Finding? Notice { get; init; }
+
     /// <summary>Bytes of the pieces.</summary>
     public long ArchiveBytes
     {

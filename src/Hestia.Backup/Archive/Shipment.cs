@@ -9,7 +9,7 @@ namespace Hestia.Backup.Archive;
 /// <summary>
 /// Goes through the durable part of the log once and puts what is new into the archive. The first piece is looked for before it is sent:
 /// a shipment that was killed may have sent it, and another copy of this index may have sent something else. What is found is compared
-/// record by record with the log; if it agrees it counts as sent, if not the histories have parted.
+/// record by record with the log; if it agrees it counts as sent, if not the histories have parted. One that is damaged is sent once more.
 /// </summary>
 internal sealed class Shipment
 {
@@ -21,6 +21,8 @@ internal sealed class Shipment
     private readonly ArchiveCatalog _catalog;
     private readonly ProgressMeter _meter;
     private readonly PieceBuilder _builder = new();
+    private readonly PieceRepair _repair;
+    private ArchiveItem? _damaged; // a piece that is there and cannot be read: the next one built takes its place
     private ArchivePiece? _found; // a piece that is there, being compared
     private int _compared; // bytes of it that agree
     private bool _mayBeThere = true;
@@ -42,6 +44,7 @@ internal sealed class Shipment
         _findings = findings;
         _cancellationToken = cancellationToken;
         _catalog = new ArchiveCatalog(repository);
+        _repair = new PieceRepair(repository, _catalog, index, findings, cancellationToken);
         _meter = new ProgressMeter(progress, $"Archiving the log of {index.Name}", 0, 0);
         Target = target;
         Beginning = target.Shipped;
@@ -67,6 +70,7 @@ internal sealed class Shipment
     public void Run(LogSnapshot snapshot)
     {
         using var builder = _builder;
+        _repair.RepairNoted(snapshot, LineageOf);
         for (var i = 0; i < snapshot.Files.Count; i++)
         {
             _cancellationToken.ThrowIfCancellationRequested();
@@ -109,6 +113,8 @@ internal sealed class Shipment
             if (!reader.Resynchronise(_cancellationToken)) break;
         }
 
+        // As in EndComparison: on its own timeline nobody else may be ahead.
+        if (_damaged is not null && header.TimelineId == _index.Timeline.Id && reader.Damage is null) throw Diverged(header, _next);
         EndPiece(header);
         EndComparison(header);
         _index.Position = new LogPosition(log.Path, header.Salt, reader.NextOffset, Target.Shipped);
@@ -142,6 +148,7 @@ internal sealed class Shipment
 
         if (!_builder.HasRoomFor(record.TotalBytes)) EndPiece(log);
         _builder.Add(record, reader.Offset, reader.Raw);
+        if (_damaged is { } damaged && record.LastLsn >= damaged.Last.Value) EndPiece(log);
     }
 
     /// <summary>The log lacks what should come next. If a piece of this very file is there that has it, nothing is missing.</summary>
@@ -165,9 +172,21 @@ internal sealed class Shipment
     {
         var item = _catalog.FindBeginning(log.IndexId, log.TimelineId, first, _cancellationToken);
         // Pieces are sent in order, so where this one is not none behind it is.
-        if (item is null) _mayBeThere = false;
-        else _found = _catalog.Read(item, _cancellationToken);
         _compared = 0;
+        if (item is null)
+        {
+            _mayBeThere = false;
+            return;
+        }
+
+        try
+        {
+            _found = _catalog.Read(item, _cancellationToken);
+        }
+        catch (HestiaException e) when (e.Code == HestiaErrorCode.ArchiveDamaged)
+        {
+            _damaged = item;
+        }
     }
 
     private void Compare(WalFileHeader log, WalReader reader)
@@ -203,13 +222,10 @@ internal sealed class Shipment
         var follows = Target.Shipped.Next == _builder.FirstLsn ? Target.RecordCrc : null;
         var bytes = _builder.Finish(log, LineageOf(log.TimelineId), follows);
         var name = ArchiveNames.Piece(log.IndexId, log.TimelineId, _builder.FirstLsn, _builder.LastLsn);
-        if (!_repository.Store.TryCreate(name, bytes, _cancellationToken))
-        {
-            // Somebody was faster. The same records are the same bytes.
-            var item = ArchiveNames.Parse(name, bytes.Length)!;
-            if (!_catalog.Read(item, _cancellationToken).Records.SequenceEqual(bytes[ArchivePieceHeader.Bytes..]))
-                throw Diverged(log, _builder.FirstLsn);
-        }
+        if (!_repository.Store.TryCreate(name, bytes, _cancellationToken) && !IsOrReplaces(ArchiveNames.Parse(name, bytes.Length)!, bytes))
+            throw Diverged(log, _builder.FirstLsn);
+        if (_damaged is { } damaged && damaged.Name != name) _repair.ReportLost(damaged, _builder.LastLsn.Next);
+        _damaged = null;
 
         Pieces++;
         Records += _builder.Records;
@@ -218,6 +234,19 @@ internal sealed class Shipment
         _meter.AddBytes(bytes.Length);
         Advance(log, _builder.LastLsn.Value, _builder.LastCommit, _builder.LastCrc);
         _builder.Clear();
+    }
+
+    /// <summary>Somebody was faster: the same records are the same bytes. Or it is damaged, and replaced.</summary>
+    private bool IsOrReplaces(ArchiveItem item, ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            return _catalog.Read(item, _cancellationToken).Records.SequenceEqual(bytes[ArchivePieceHeader.Bytes..]);
+        }
+        catch (HestiaException e) when (e.Code == HestiaErrorCode.ArchiveDamaged)
+        {
+            return _repair.TryPutOver(item, bytes, _builder.LastCrc);
+        }
     }
 
     private Core.Manifest.Timeline? LineageOf(Guid timeline)

@@ -31,10 +31,15 @@ internal sealed class RepositoryCheckJob(
         var objects = ListObjects();
         var listing = new BackupCatalog(repository).List(cancellationToken);
         _findings.AddRange(listing.Findings);
-        var archives = new ArchiveSurvey(repository, cancellationToken).Run(null, deep: false);
+        var archives = new ArchiveSurvey(repository, cancellationToken).Run(null, options.Deep);
         var indexes = CheckIndexes(listing.Backups, archives, now);
         var (orphans, orphanBytes) = CheckObjects(objects);
-        foreach (var archive in archives) _findings.AddRange(archive.Findings);
+        foreach (var archive in archives)
+        {
+            _findings.AddRange(archive.Findings);
+            if (archive.Findings.Any(static f => f.Severity == FindingSeverity.Error)) _unhealthy.Add(archive.IndexId.ToString("d"));
+        }
+
         foreach (var marker in new MarkerBoard(repository).List(cancellationToken)) CheckMarker(marker, now.UtcDateTime);
         return new RepositoryCheck
         {

@@ -17,7 +17,9 @@ internal static class RepositoryNames
 
     private const string BackupMarkers = Locks + "backup-";
     private const string PruneMarkers = Locks + "prune-";
+    private const string WaitingMarks = Locks + "waiting-";
     private const string DamageMarks = Locks + "damaged-";
+    private const string PieceDamageMarks = DamageMarks + "log-";
     private const string RenewalMark = ".r";
     private const string ManifestExtension = ".json";
     private const int ObjectPrefixLength = 2;
@@ -41,6 +43,14 @@ internal static class RepositoryNames
     /// <summary><c>locks/backup-&lt;backup id&gt;.json</c></summary>
     public static string BackupMarker(string backupId) => $"{BackupMarkers}{backupId}.json";
 
+    /// <summary>
+    /// Says that a backup is at work though its marker may be away while it waits for a prune: <c>locks/waiting-&lt;backup id&gt;.json</c>.
+    /// </summary>
+    public static string WaitingMark(string backupId) => $"{WaitingMarks}{backupId}{ManifestExtension}";
+
+    public static bool IsWaitingMark(string name) =>
+        name.StartsWith(WaitingMarks, StringComparison.Ordinal) && name.EndsWith(ManifestExtension, StringComparison.Ordinal);
+
     /// <summary><c>locks/prune-&lt;32 hex&gt;.json</c></summary>
     public static string PruneMarker(string pruneId) => $"{PruneMarkers}{pruneId}{ManifestExtension}";
 
@@ -61,9 +71,15 @@ internal static class RepositoryNames
         return true;
     }
 
-    /// <summary>The note that an object was found damaged: <c>locks/damaged-&lt;64 hex&gt;.json</c>.</summary>
-    public static string DamageMark(string objectName) =>
-        $"{DamageMarks}{objectName.AsSpan(objectName.LastIndexOf('/') + 1)}{ManifestExtension}";
+    /// <summary>
+    /// The note that an object was found damaged: <c>locks/damaged-&lt;64 hex&gt;.json</c>; for a piece of the archive
+    /// <c>locks/damaged-log-&lt;SHA-256 of its name&gt;.json</c>.
+    /// </summary>
+    public static string DamageMark(string name) => name.StartsWith(Archive.ArchiveNames.Root, StringComparison.Ordinal)
+        ? $"{PieceDamageMarks}{Convert.ToHexString(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(name))).ToLowerInvariant()}{ManifestExtension}"
+        : $"{DamageMarks}{name.AsSpan(name.LastIndexOf('/') + 1)}{ManifestExtension}";
+
+    public static bool IsPieceDamageMark(string name) => name.StartsWith(PieceDamageMarks, StringComparison.Ordinal);
 
     public static bool IsDamageMark(string name) => name.StartsWith(DamageMarks, StringComparison.Ordinal);
 

@@ -52,6 +52,7 @@ internal sealed class RestoreJob(
         {
             Lsn = point.Lsn,
             ArchivePieces = point.Pieces.Count,
+            Findings = _findings,
         };
     }
 
@@ -114,8 +115,15 @@ internal sealed class RestoreJob(
         return catalog.ReadSummary(id, cancellationToken).FileSet is null ? null : catalog.Read(id, cancellationToken);
     }
 
-    /// <summary>The way to what was asked for. A backup by itself needs no archive, and damage there does not keep it from being restored.</summary>
     private RestorePoint Find(RestoreSource source)
+    {
+        var point = Seek(source);
+        if (point.Notice is { } notice) _findings.Add(notice);
+        return point;
+    }
+
+    /// <summary>The way to what was asked for. A backup by itself needs no archive, and damage there does not keep it from being restored.</summary>
+    private RestorePoint Seek(RestoreSource source)
     {
         if ((options.ToLsn is null ? 0 : 1) + (options.ToTime is null ? 0 : 1) + (options.ToLatest ? 1 : 0) > 1)
             throw new HestiaException(HestiaErrorCode.InvalidOption, "An LSN, a moment and the latest point exclude each other.", action: "Give one of them.");

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.Security.Cryptography;
+using Hestia.Backup.Archive;
 using Hestia.Backup.Format;
 using Hestia.Backup.Pruning;
 using Hestia.Core;
@@ -23,6 +24,7 @@ internal sealed class VerifyJob(
     private readonly List<Finding> _findings = [];
     private BackupManifest? _manifest;
     private int _hashed;
+    private int _archivePieces;
     private long _hashedBytes;
 
     public BackupVerification Run(string backupId)
@@ -64,7 +66,11 @@ internal sealed class VerifyJob(
         }
 
         var bytes = sound.Sum(static s => s.Size);
-        if (options.Deep) HashAll(sound, $"Verifying {backupId}");
+        if (options.Deep)
+        {
+            HashAll(sound, $"Verifying {backupId}");
+            ReadArchive(summary);
+        }
         else if (options.SamplePercent is { } percent) HashAll(Sample(sound, percent), $"Verifying a sample of {backupId}");
         _findings.Sort(static (a, b) => string.CompareOrdinal(a.File, b.File));
         return Result(summary, segments.Count, bytes, begun);
@@ -77,6 +83,7 @@ internal sealed class VerifyJob(
         Healthy = _findings.Count == 0,
         ObjectsChecked = objects,
         BytesChecked = bytes,
+        ArchivePiecesRead = _archivePieces,
         Deep = options.Deep,
         ObjectsHashed = _hashed,
         BytesHashed = _hashedBytes,
@@ -129,6 +136,28 @@ internal sealed class VerifyJob(
             },
             cancellationToken);
         meter.Finish();
+    }
+
+    /// <summary>The log behind the backup, as far as it continues it: without it the backup cannot be restored to what Get-HestiaBackup shows.</summary>
+    private void ReadArchive(BackupSummary summary)
+    {
+        if (summary.FileSet is not null) return;
+        var archived = new ArchiveCatalog(repository).Load(summary.IndexId, cancellationToken);
+        if (!archived.TryGetValue((summary.IndexId, summary.Timeline), out var timeline)) return;
+        var pieces = timeline.Continue(summary.Lsn, new Lsn(ulong.MaxValue));
+        if (pieces.Count == 0) return;
+        var meter = new ProgressMeter(progress, $"Reading the log archived behind {summary.BackupId}", pieces.Sum(static p => p.Size), pieces.Count);
+        ArchiveSurvey.ReadAll(
+            repository, pieces,
+            (piece, wrong) =>
+            {
+                if (wrong is not null) lock (_findings) _findings.Add(ArchiveSurvey.Tell(piece, wrong));
+                meter.AddBytes(piece.Size);
+                meter.AddItem();
+            },
+            cancellationToken);
+        meter.Finish();
+        _archivePieces = pieces.Count;
     }
 
     private (string Code, string What)? Hash(BackupSegment segment, ProgressMeter meter, CancellationToken token)

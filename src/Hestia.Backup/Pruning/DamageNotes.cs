@@ -1,3 +1,5 @@
+using System.Text.Json;
+using Hestia.Backup.Archive;
 using Hestia.Backup.Format;
 using Hestia.Backup.Jobs;
 using Hestia.Backup.Stores;
@@ -7,11 +9,13 @@ namespace Hestia.Backup.Pruning;
 
 /// <summary>
 /// Notes in locks/ that objects were found damaged though their size is right. Whoever hashes an object writes one; the next backup that
-/// has the segment sends it again and removes the note. A note is never needed for a restore, which hashes everything itself.
+/// has the segment sends it again and removes the note; the next shipment does so with a piece of the log. A note is never needed for a restore, which hashes everything itself.
 /// </summary>
 internal sealed class DamageNotes
 {
     public static readonly DamageNotes None = new([]);
+
+    private const int MaxNoteBytes = 4096;
 
     private readonly HashSet<string> _notes;
 
@@ -54,6 +58,29 @@ internal sealed class DamageNotes
             Add(repository, objectName, cancellationToken);
             throw;
         }
+    }
+
+    /// <summary>Pieces of an index's log that were noted.</summary>
+    public static List<ArchiveItem> FindPieces(RepositoryContext repository, Guid indexId, CancellationToken cancellationToken)
+    {
+        var pieces = new List<ArchiveItem>();
+        foreach (var note in repository.Store.List(RepositoryNames.Locks, cancellationToken))
+        {
+            if (!RepositoryNames.IsPieceDamageMark(note.Name)) continue;
+            try
+            {
+                if (repository.Store.ReadAll(note.Name, MaxNoteBytes, cancellationToken) is not { } bytes) continue;
+                using var json = JsonDocument.Parse(bytes);
+                var name = json.RootElement.GetProperty("object").GetString() ?? "";
+                if (ArchiveNames.Parse(name, 0) is { IsGap: false } item && item.IndexId == indexId) pieces.Add(item);
+            }
+            catch (Exception e) when (e is InvalidDataException || FormatVersions.IsParseFailure(e))
+            {
+                // A note is only a help: the next deep verification finds what it named again.
+            }
+        }
+
+        return pieces;
     }
 
     public bool Names(string objectName) => _notes.Contains(RepositoryNames.DamageMark(objectName));

@@ -17,6 +17,7 @@ internal sealed record SeenMarker(string Name, bool IsPrune, DateTime LastSign, 
 internal sealed class MarkerBoard(RepositoryContext repository)
 {
     private const int MaxNamed = 3;
+    private const int MaxLooks = 5;
 
     private readonly Dictionary<string, (MarkerOwner? Owner, CondemnedSet? Condemned)> _read = new(StringComparer.Ordinal);
 
@@ -37,6 +38,38 @@ internal sealed class MarkerBoard(RepositoryContext repository)
         }
 
         return [.. found.Values];
+    }
+
+    /// <summary>What backups left that waited for a prune; see <see cref="BackupMarker.AvoidPrunes"/>.</summary>
+    public List<SeenMarker> ListWaiting(CancellationToken cancellationToken)
+    {
+        var found = new List<SeenMarker>();
+        foreach (var item in repository.Store.List(RepositoryNames.Locks, cancellationToken))
+            if (RepositoryNames.IsWaitingMark(item.Name)) found.Add(new SeenMarker(item.Name, IsPrune: false, item.StoredAt, [item.Name]));
+        return found;
+    }
+
+    /// <summary>The indexes of which a backup is at work, whether its marker stands or it waits for a prune; null if one cannot be told.</summary>
+    public HashSet<Guid>? FindIndexesAtWork(CancellationToken cancellationToken)
+    {
+        // Looked at twice: a backup may go to wait while a list is made that had come by the place of its mark already. The mark then stays.
+        var indexes = new HashSet<Guid>();
+        for (var (look, complete) = (0, 0); look < MaxLooks; look++)
+        {
+            var gone = false;
+            foreach (var item in repository.Store.List(RepositoryNames.Locks, cancellationToken))
+            {
+                var isMarker = RepositoryNames.TryParseMarker(item.Name, out var marker, out var isPrune);
+                if (isMarker ? isPrune : !RepositoryNames.IsWaitingMark(item.Name)) continue;
+                if (!TryReadIndex(isMarker ? marker : item.Name, out var index, cancellationToken)) return null;
+                if (index is { } id) indexes.Add(id);
+                else gone = true; // it ended, or went to wait, a moment ago
+            }
+
+            if (!gone && ++complete == 2) return indexes;
+        }
+
+        return null;
     }
 
     /// <summary>
@@ -112,6 +145,23 @@ internal sealed class MarkerBoard(RepositoryContext repository)
         repository.Location,
         "Try again when it has ended. A marker without a sign of life for a day is removed by itself; remove it by hand only if its process "
         + "is gone.");
+
+    private bool TryReadIndex(string name, out Guid? index, CancellationToken cancellationToken)
+    {
+        index = null;
+        try
+        {
+            if (repository.Store.ReadAll(name, CondemnedSet.MaxMarkerBytes, cancellationToken) is not { } bytes) return true;
+            using var json = JsonDocument.Parse(bytes);
+            if (json.RootElement.GetProperty("formatVersion").GetInt32() != RepositoryMarker.Version) return false;
+            index = json.RootElement.GetProperty("indexId").GetGuid();
+            return true;
+        }
+        catch (Exception e) when (e is InvalidDataException || FormatVersions.IsParseFailure(e))
+        {
+            return false;
+        }
+    }
 
     private (MarkerOwner? Owner, CondemnedSet? Condemned) Read(SeenMarker marker, CancellationToken cancellationToken)
     {

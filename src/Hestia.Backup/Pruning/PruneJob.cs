@@ -35,7 +35,7 @@ internal sealed class PruneJob(
         var running = _board.List(cancellationToken).FindAll(static m => !m.IsPrune);
         return new PrunePlan(
             _objects, _bytes, _condemned.Count, Bytes(_condemned), _young,
-            ArchiveRetention.FindRemovable(repository, cancellationToken).Count,
+            ArchiveRetention.FindRemovable(repository, null, cancellationToken).Count,
             running.Count == 0 ? null : _board.Describe(running, cancellationToken));
     }
 
@@ -53,7 +53,7 @@ internal sealed class PruneJob(
             gone.AddRange(RunRound(round, meter));
         }
 
-        RemoveStaleNotes(gone);
+        RemoveStaleNotes(gone.ConvertAll(static item => item.Name));
         var pieces = RemoveArchived();
         var bytesRemoved = Bytes(gone);
         var unfinished = repository.Store.RemoveUnfinished(RepositoryStore.DeadAfter, cancellationToken);
@@ -99,7 +99,15 @@ internal sealed class PruneJob(
         var removed = 0;
         foreach (var marker in _board.List(cancellationToken))
             if (_board.RemoveIfDead(marker, cancellationToken)) removed++;
+        foreach (var mark in _board.ListWaiting(cancellationToken)) _board.RemoveIfDead(mark, cancellationToken);
         return removed;
+    }
+
+    private void RevalidateLists(params ReadOnlySpan<string> prefixes)
+    {
+        var old = false;
+        foreach (var prefix in prefixes) old |= !repository.Store.Revalidate(prefix, cancellationToken);
+        if (old) repository.Markers.Sleep(s_listAge, cancellationToken);
     }
 
     private List<StoredItem> RunRound(List<StoredItem> condemned, ProgressMeter meter)
@@ -109,7 +117,7 @@ internal sealed class PruneJob(
         // The order is everything: marker, look for backups, wait, manifests.
         var running = _board.List(cancellationToken).FindAll(static m => !m.IsPrune);
         if (running.Count > 0) _board.WaitUntilGone(running, options.WaitTime, cancellationToken);
-        if (!repository.Store.Revalidate(RepositoryNames.Backups, cancellationToken)) repository.Markers.Sleep(s_listAge, cancellationToken);
+        RevalidateLists(RepositoryNames.Backups);
         _references.Refresh(cancellationToken);
         var doomed = condemned.FindAll(item => !_references.Contains(item.Name));
         var batches = new List<List<StoredItem>>();
@@ -141,20 +149,24 @@ internal sealed class PruneJob(
             "Run it again. If the machine was suspended meanwhile, verify the newest backups with Test-HestiaBackup.");
     }
 
-    /// <summary>The log that lies before the oldest backup of its index: no restore begins there.</summary>
+    /// <summary>The log that lies before the oldest backup of its index: no restore begins there. Not where a backup of it is at work.</summary>
     private int RemoveArchived()
     {
-        var names = ArchiveRetention.FindRemovable(repository, cancellationToken).ConvertAll(static item => item.Name);
+        var removable = ArchiveRetention.FindRemovable(
+            repository, () => RevalidateLists(RepositoryNames.Locks, RepositoryNames.Backups), cancellationToken);
+        var names = removable.ConvertAll(static item => item.Name);
         for (var i = 0; i < names.Count; i += Batch)
             repository.Store.Delete(names.GetRange(i, Math.Min(Batch, names.Count - i)), cancellationToken);
+        RemoveStaleNotes(names);
         return names.Count;
     }
 
-    /// <summary>Notes on objects that are gone say nothing any more.</summary>
-    private void RemoveStaleNotes(List<StoredItem> gone)
+    /// <summary>Notes on what is gone say nothing any more.</summary>
+    private void RemoveStaleNotes(List<string> gone)
     {
+        if (gone.Count == 0) return;
         var notes = DamageNotes.Read(repository, cancellationToken);
-        if (notes.Any) notes.Remove(repository, gone.ConvertAll(static item => item.Name));
+        if (notes.Any) notes.Remove(repository, gone);
     }
 
     private static long Bytes(List<StoredItem> items)

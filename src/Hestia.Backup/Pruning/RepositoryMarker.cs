@@ -77,6 +77,25 @@ internal abstract class RepositoryMarker : IDisposable
     /// <summary>Before it is taken away for good: false if it has to stay.</summary>
     protected virtual bool MayGo() => true;
 
+    /// <summary>After it was taken away for good, or was left.</summary>
+    protected virtual void Ended()
+    {
+    }
+
+    /// <summary>Removes one file of locks/ as far as it can be done.</summary>
+    protected void TryDelete(string name)
+    {
+        try
+        {
+            using var limit = new CancellationTokenSource(s_removalTime);
+            Repository.Store.Delete(name, limit.Token);
+        }
+        catch (Exception e) when (e is HestiaException or OperationCanceledException)
+        {
+            // as in Remove
+        }
+    }
+
     /// <summary>Sets it up again after <see cref="Remove"/>, or after somebody else removed it.</summary>
     protected void SetUpAgain(ReadOnlySpan<byte> content, CancellationToken cancellationToken)
     {
@@ -96,6 +115,7 @@ internal abstract class RepositoryMarker : IDisposable
         }
 
         if (MayGo()) Remove();
+        Ended();
         _ending.Dispose();
     }
 
@@ -143,6 +163,7 @@ internal sealed class BackupMarker : RepositoryMarker
 
     private readonly byte[] _content;
     private bool _complete;
+    private bool _waited;
 
     private BackupMarker(RepositoryContext repository, string backupId, byte[] content)
         : base(repository, RepositoryNames.BackupMarker(backupId), repository.Markers.BackupRenewal)
@@ -195,7 +216,8 @@ internal sealed class BackupMarker : RepositoryMarker
     /// <summary>
     /// Returns when no prune runs that condemned any of these objects without knowing of this marker. One that begins later sees the marker
     /// and waits for it, and what a prune has not condemned it does not touch. While it waits for a prune the marker is away, as that
-    /// prune may be waiting for it; so everything has to be looked at afterwards.
+    /// prune may be waiting for it; so everything has to be looked at afterwards. A mark for which no prune waits then says that this backup is
+    /// at work, until its end: what is removed from the archive depends on that.
     /// </summary>
     public void AvoidPrunes(IReadOnlyList<string> objects, CancellationToken cancellationToken)
     {
@@ -204,6 +226,12 @@ internal sealed class BackupMarker : RepositoryMarker
         {
             var prunes = board.PrunesThatCondemned(objects, cancellationToken);
             if (prunes.Count == 0) return;
+            if (!_waited)
+            {
+                _waited = true; // it may be there though the answer is lost
+                Repository.Store.TryCreate(RepositoryNames.WaitingMark(BackupId), _content, cancellationToken);
+            }
+
             Remove();
             board.WaitUntilGone(prunes, Timeout.InfiniteTimeSpan, cancellationToken);
             SetUpAgain(_content, cancellationToken);
@@ -271,6 +299,11 @@ internal sealed class BackupMarker : RepositoryMarker
         {
             return false; // until somebody takes its owner for dead, who then does the same
         }
+    }
+
+    protected override void Ended()
+    {
+        if (_waited) TryDelete(RepositoryNames.WaitingMark(BackupId));
     }
 }
 

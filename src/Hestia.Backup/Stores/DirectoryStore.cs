@@ -87,7 +87,9 @@ internal sealed class DirectoryStore : RepositoryStore
         {
             cancellationToken.ThrowIfCancellationRequested();
             var path = current.Length == 0 ? _root : PathOf(current);
-            foreach (var entry in EntriesOf(path))
+            // What the prefix asks of names in its own folder is asked before a file is looked at: archives grow long, and one LSN is wanted.
+            var start = current == folder ? prefix[(slash + 1)..] : "";
+            foreach (var entry in EntriesOf(path, start))
             {
                 var name = current.Length == 0 ? entry.Name : current + "/" + entry.Name;
                 if (!IsName(name)) continue; // somebody else's; none of our names looks like that
@@ -422,8 +424,8 @@ internal sealed class DirectoryStore : RepositoryStore
 
     private bool IsFolder(string path) => Find(path) is { IsDirectory: true };
 
-    private IReadOnlyList<DirectoryEntry> EntriesOf(string folder) =>
-        Guard(folder, "listing", () => _files.FindEntry(folder) is { IsDirectory: true } ? _files.List(folder) : []);
+    private IReadOnlyList<DirectoryEntry> EntriesOf(string folder, string start = "") =>
+        Guard(folder, "listing", () => _files.FindEntry(folder) is { IsDirectory: true } ? _files.List(folder, start) : []);
 
     private void EnsureAlive()
     {

@@ -99,6 +99,17 @@ internal abstract class FileSystem
     /// <summary>The names in a directory, in no particular order. One that cannot be looked at is an error and never left out.</summary>
     public abstract IReadOnlyList<DirectoryEntry> List(string path);
 
+    /// <summary>Those of the names that begin in a certain way; the others are not even looked at.</summary>
+    public virtual IReadOnlyList<DirectoryEntry> List(string path, string start)
+    {
+        var entries = List(path);
+        if (start.Length == 0) return entries;
+        var chosen = new List<DirectoryEntry>();
+        foreach (var entry in entries)
+            if (entry.Name.StartsWith(start, StringComparison.Ordinal)) chosen.Add(entry);
+        return chosen;
+    }
+
     /// <summary>How many syncs of directories are worth having under way at once.</summary>
     public virtual int SyncsAtOnce => 1;
 

@@ -100,11 +100,14 @@ internal sealed class PhysicalFileSystem : FileSystem
 
     public override void DeleteDirectory(string path) => Platform.Retry(() => Directory.Delete(path, recursive: false));
 
-    public override IReadOnlyList<DirectoryEntry> List(string path)
+    public override IReadOnlyList<DirectoryEntry> List(string path) => List(path, "");
+
+    public override IReadOnlyList<DirectoryEntry> List(string path, string start)
     {
         var entries = new List<DirectoryEntry>();
         foreach (var info in new DirectoryInfo(path).EnumerateFileSystemInfos("*", Everything))
         {
+            if (!info.Name.StartsWith(start, StringComparison.Ordinal)) continue;
             // A file may vanish between listing and looking at it (another process prunes); then it is not there. Exists would say the same of
             // one that cannot be looked at.
             if (!IsThere(info)) continue;

@@ -131,6 +131,7 @@ public sealed class RestoreHestiaIndexCommand : RepositoryCmdlet
         var plan = Run($"Looking at {what}", (_, token) => byName
             ? repository.PlanRestoreIndex(what, target, options, token)
             : repository.PlanRestore(what, target, options, token));
+        foreach (var finding in plan.Findings) WriteWarning(finding.Message);
         return $"Restore {Display.Segments(plan.Segments)} ({Display.Size(plan.Bytes)}) of the backup {plan.BackupId}"
             + (plan.ArchivePieces > 0 ? $" and {plan.ArchivePieces:N0} pieces of archived log" : "") + $" to LSN {plan.Lsn}, "
             + $"fetching {Display.Size(plan.BytesToFetch)} and reusing {Display.Segments(plan.SegmentsReused)} "

@@ -34,6 +34,10 @@ public sealed class TestHestiaRepositoryCommand : RepositoryCmdlet
     [ValidateNotNullOrEmpty]
     public string[] ExpectedIndex { get; set; } = [];
 
+    /// <summary>Reads every piece of the archived log and compares its checksums.</summary>
+    [Parameter]
+    public SwitchParameter Deep { get; set; }
+
     /// <summary>Writes nothing: does not prove that the repository can be written.</summary>
     [Parameter]
     public SwitchParameter NoWriteProbe { get; set; }
@@ -53,6 +57,7 @@ public sealed class TestHestiaRepositoryCommand : RepositoryCmdlet
             MaxBackupAge = Given(nameof(MaxBackupAge), MaxBackupAge),
             MaxArchiveLag = Given(nameof(MaxArchiveLag), MaxArchiveLag),
             ExpectedIndexes = ExpectedIndex,
+            Deep = Deep,
             WriteProbe = !NoWriteProbe,
         };
         if (!TryItem(Repository, () =>

@@ -1,5 +1,6 @@
 using Hestia.Backup;
 using Hestia.Backup.Archive;
+using Hestia.Backup.Pruning;
 using Hestia.Core;
 using Hestia.Core.Archiving;
 using Hestia.Core.Consistency;
@@ -385,6 +386,246 @@ public sealed class ArchiveTests : IDisposable
         AssertRestores(30);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Damage_behind_the_point_does_not_matter_and_in_or_before_it_is_refused(bool cut)
+    {
+        using var index = Create();
+        var backup = _repository.Backup(index);
+        var times = new List<DateTimeOffset>();
+        for (var i = 0; i < 4; i++)
+        {
+            Put(index, i * 5, (i * 5) + 5);
+            times.Add(_repository.Archive(index).ArchivedTime!.Value);
+            Thread.Sleep(2);
+        }
+
+        void Damage(int piece)
+        {
+            var bytes = File.ReadAllBytes(Pieces[piece]);
+            bytes[100] ^= 1;
+            File.WriteAllBytes(Pieces[piece], cut ? bytes[..150] : bytes);
+        }
+
+        Damage(3);
+        Lands(5, 14, 15);
+        Refused(new RestoreOptions { ToLatest = true }, new RestoreOptions { ToLsn = new Lsn(18) }, new RestoreOptions { ToTime = times[3] });
+        Assert.Equal(new Lsn(15), Restore(new RestoreOptions { ToTime = times[2] }));
+        Assert.Equal(new Lsn(5), Restore(new RestoreOptions { ToTime = times[0] }));
+
+        // In the middle: the halving by time meets it.
+        Damage(1);
+        Lands(3, 5);
+        Refused(new RestoreOptions { ToLsn = new Lsn(7) }, new RestoreOptions { ToLsn = new Lsn(14) }, new RestoreOptions { ToTime = times[1] });
+        Assert.Equal(new Lsn(5), Restore(new RestoreOptions { ToTime = times[0] }));
+        Damage(0); // now no piece tells the lineage: the backup does
+        Lands(0);
+        Refused(new RestoreOptions { ToLsn = new Lsn(3) }, new RestoreOptions { ToTime = times[0] });
+
+        void Lands(params int[] lsns)
+        {
+            foreach (var lsn in lsns) Assert.Equal(new Lsn((ulong)lsn), Restore(new RestoreOptions { ToLsn = new Lsn((ulong)lsn) }));
+        }
+
+        void Refused(params RestoreOptions[] points)
+        {
+            foreach (var point in points)
+            {
+                var target = _fixture.Folder["refused"];
+                foreach (var restore in (Action[])[() => _repository.RestoreIndex("orders", target, point), () => _repository.Restore(backup.BackupId, target, point)])
+                    Assert.Equal(HestiaErrorCode.ArchiveDamaged, Assert.Throws<HestiaException>(restore).Code);
+                Assert.False(Directory.Exists(target));
+            }
+        }
+
+        Lsn Restore(RestoreOptions point)
+        {
+            var byId = _repository.Restore(backup.BackupId, _fixture.Folder[Guid.NewGuid().ToString("n")], point);
+            var byName = _repository.RestoreIndex("orders", _fixture.Folder[Guid.NewGuid().ToString("n")], point);
+            Assert.Equal(byId.Lsn, byName.Lsn);
+            return byName.Lsn;
+        }
+    }
+
+    [Theory]
+    [InlineData(0, 3)]
+    [InlineData(1, 100)]
+    [InlineData(1, 300)]
+    [InlineData(2, 100)]
+    [InlineData(2, 300)]
+    public void A_damaged_piece_that_a_shipment_meets_is_sent_again(int damaged, int at)
+    {
+        byte[] state;
+        using (var index = Create())
+        {
+            _repository.Backup(index);
+            _repository.Archive(index);
+            using (var other = BackupRepository.Create(_fixture.Folder["other"])) other.Archive(index); // keeps the log
+            state = File.ReadAllBytes(StatePath(_fixture.IndexPath));
+            for (var i = 0; i < 3; i++)
+            {
+                Put(index, i * 10, (i * 10) + 10);
+                _repository.Archive(index);
+            }
+
+            index.Close();
+        }
+
+        var sound = File.ReadAllBytes(Pieces[damaged]);
+        var bytes = (byte[])sound.Clone();
+        bytes[at] ^= 4;
+        File.WriteAllBytes(Pieces[damaged], bytes);
+        File.WriteAllBytes(StatePath(_fixture.IndexPath), state); // what it had shipped is forgotten
+        using (var index = Open())
+        {
+            var result = _repository.Archive(index);
+            Assert.Equal((PieceRepair.RepairedCode, new Lsn(30)), (Assert.Single(result.Findings).Code, result.ArchivedLsn));
+        }
+
+        Assert.Equal(sound[208..], File.ReadAllBytes(Pieces[damaged])[208..]);
+        Assert.Empty(Assert.Single(_repository.GetArchives(deep: true)).Findings);
+        AssertRestores(30);
+    }
+
+    [Fact]
+    public void A_damaged_piece_is_not_replaced_by_what_a_copy_wrote()
+    {
+        var saved = _fixture.Folder["saved"];
+        using (var index = Create())
+        {
+            _repository.Backup(index);
+            _repository.Archive(index);
+            index.Close();
+            CopyFolder(_fixture.IndexPath, saved);
+        }
+
+        using (var index = Open())
+        {
+            Put(index, 0, 10);
+            _repository.Archive(index);
+        }
+
+        var piece = Assert.Single(Pieces);
+        var bytes = File.ReadAllBytes(piece);
+        bytes[^20] ^= 1; // its header still says what it held
+        File.WriteAllBytes(piece, bytes);
+        Directory.Delete(_fixture.IndexPath, recursive: true);
+        CopyFolder(saved, _fixture.IndexPath);
+        using (var index = Open())
+        {
+            Put(index, 200, 210);
+            Assert.Equal(HestiaErrorCode.ArchiveDiverged, Assert.Throws<HestiaException>(() => _repository.Archive(index)).Code);
+        }
+
+        Assert.Equal(bytes, File.ReadAllBytes(piece));
+    }
+
+    [Fact]
+    public void Damage_is_noted_and_told_until_a_backup_holds_what_the_log_has_no_more()
+    {
+        using var index = Create();
+        var backup = _repository.Backup(index);
+        _repository.Archive(index);
+        Put(index, 0, 10);
+        _repository.Archive(index);
+        index.Flush();
+        index.PruneRetired();
+        Assert.Empty(LogFiles);
+        var bytes = File.ReadAllBytes(Pieces[0]);
+        bytes[^20] ^= 1;
+        File.WriteAllBytes(Pieces[0], bytes);
+        Assert.True(_repository.Check().Healthy); // presence is not soundness
+        Assert.False(_repository.Verify(backup.BackupId, new VerifyOptions { Deep = true }).Healthy);
+        Put(index, 10, 20);
+        var told = Assert.Single(_repository.Archive(index).Findings);
+        Assert.Equal((nameof(HestiaErrorCode.ArchiveDamaged), FindingSeverity.Warning, new Lsn(1), new Lsn(10)), (told.Code, told.Severity, told.FirstLsn, told.LastLsn));
+        _repository.Backup(index);
+        Put(index, 20, 30);
+        Assert.Empty(_repository.Archive(index).Findings);
+        AssertRestores(25);
+        _repository.Remove(backup.BackupId);
+        Assert.Equal(2, _repository.Prune().ArchivePiecesRemoved);
+        Assert.Empty(Directory.GetFiles(Path.Combine(_fixture.RepositoryPath, "locks")));
+    }
+
+    [Fact]
+    public void A_prune_leaves_what_a_running_backup_leads_to()
+    {
+        using var context = new RepositoryFixture();
+        string first;
+        using (var index = Create())
+        {
+            Put(index, 0, 10);
+            first = context.Repository.Backup(index).BackupId;
+            context.Repository.Archive(index);
+            Put(index, 10, 110);
+            context.Repository.Archive(index);
+            context.Repository.Backup(index);
+        }
+
+        context.Repository.Restore(first, _fixture.IndexPath, new RestoreOptions { Force = true });
+        context.Repository.Remove(first);
+        using (var index = Open())
+        {
+            Put(index, 200, 230);
+            context.Repository.Archive(index);
+            // The timeline of the restore has no backup yet: it stays, and that of the other goes.
+            Assert.Equal([new Lsn(110)], ArchiveRetention.FindRemovable(context.Context, null, default).Select(i => i.Last));
+            BackupResult running;
+            using (BackupMarker.Write(context.Context, DateTimeOffset.UtcNow, index.Id, default))
+            {
+                running = context.Repository.Backup(index);
+                Put(index, 230, 245);
+                context.Repository.Archive(index);
+                Assert.Equal(0, context.Repository.Prune(new PruneOptions { MinimumAge = TimeSpan.FromDays(1) }).ArchivePiecesRemoved);
+            }
+
+            // Of something of which the index is unknown, everything may be.
+            var unknown = Path.Combine(context.Path, "locks", "backup-bk-2026-04-15T03-00-00Z-aaaaaa.json");
+            File.WriteAllText(unknown, "{}");
+            Assert.Empty(ArchiveRetention.FindRemovable(context.Context, null, default));
+            File.Delete(unknown);
+            context.Repository.Prune();
+            Assert.Equal(new Lsn(55), context.Repository.List().Single(b => b.BackupId == running.BackupId).RecoverableToLsn);
+        }
+    }
+
+    [Fact]
+    public void A_moment_on_a_timeline_that_was_left_lands_where_it_was_left_and_says_so()
+    {
+        DateTimeOffset before, late;
+        Guid first;
+        using (var index = Create())
+        {
+            _repository.Backup(index);
+            Put(index, 0, 10);
+            before = _repository.Archive(index).ArchivedTime!.Value;
+            Thread.Sleep(5);
+            Put(index, 10, 20);
+            late = _repository.Archive(index).ArchivedTime!.Value;
+            first = index.Timeline.Id;
+        }
+
+        Thread.Sleep(5);
+        _repository.RestoreIndex("orders", _fixture.IndexPath, new RestoreOptions { ToLsn = new Lsn(10), Force = true });
+        using (var index = Open())
+        {
+            Put(index, 50, 55);
+            _repository.Archive(index);
+        }
+
+        var wish = new RestoreOptions { ToTime = late };
+        var finding = Assert.Single(_repository.PlanRestoreIndex("orders", _fixture.Folder["a"], wish).Findings);
+        Assert.Equal((RestorePlanner.LeftTimelineCode, FindingSeverity.Warning), (finding.Code, finding.Severity));
+        Assert.Contains($"-Timeline {first}", finding.Message, StringComparison.Ordinal);
+        var landed = _repository.RestoreIndex("orders", _fixture.Folder["a"], wish);
+        Assert.Equal((new Lsn(10), RestorePlanner.LeftTimelineCode), (landed.Lsn, Assert.Single(landed.Findings).Code));
+        var left = _repository.RestoreIndex("orders", _fixture.Folder["b"], wish with { Timeline = first });
+        Assert.Equal((new Lsn(20), 0), (left.Lsn, left.Findings.Count));
+        Assert.Empty(_repository.RestoreIndex("orders", _fixture.Folder["c"], new RestoreOptions { ToTime = before }).Findings);
+    }
+
     [Fact]
     public void Restored_in_its_place_it_goes_on_being_archived()
     {
@@ -490,16 +731,16 @@ public sealed class ArchiveTests : IDisposable
         var second = context.Repository.Backup(index);
         Put(index, 30, 40);
         context.Repository.Archive(index);
-        Assert.Empty(ArchiveRetention.FindRemovable(context.Context, default));
+        Assert.Empty(ArchiveRetention.FindRemovable(context.Context, null, default));
         File.Delete(context.ManifestPath(context.Repository.List()[0].BackupId));
-        var removable = ArchiveRetention.FindRemovable(context.Context, default);
+        var removable = ArchiveRetention.FindRemovable(context.Context, null, default);
         Assert.Equal([new Lsn(10), new Lsn(20), new Lsn(30)], removable.Select(i => i.Last));
         Assert.Equal(3, context.Repository.PlanPrune().ArchivePiecesToRemove);
         Assert.Equal(3, context.Repository.Prune().ArchivePiecesRemoved);
         Assert.Equal(0, context.Repository.Prune().ArchivePiecesRemoved);
         Assert.Equal(new Lsn(35), context.Repository.RestoreIndex("orders", _fixture.Folder["t"], new RestoreOptions { ToLsn = new Lsn(35) }).Lsn);
         File.Delete(context.ManifestPath(second.BackupId));
-        Assert.Empty(ArchiveRetention.FindRemovable(context.Context, default));
+        Assert.Empty(ArchiveRetention.FindRemovable(context.Context, null, default));
     }
 
     private static string StatePath(string index) => Path.Combine(index, "archive.json");
