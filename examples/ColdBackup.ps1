@@ -27,7 +27,7 @@ try {
     # Opened here, so that nobody can come in between; and refused by name if somebody is there.
     $index = Open-HestiaIndex -LiteralPath $Path
     try { $backup = Backup-HestiaIndex -Index $index -Repository $Repository -Confirm:$false }
-    finally { Close-HestiaIndex -Index $index }
+    finally { Close-HestiaIndex -Index $index -Confirm:$false }
     $null = Test-HestiaBackup -Repository $Repository -BackupId $backup.BackupId -Deep
     $backup
 }

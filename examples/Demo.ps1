@@ -115,12 +115,12 @@ try {
         (Format-Rate $total.Entries $clock.Elapsed), (Format-Size ($total.Bytes / $clock.Elapsed.TotalSeconds)),
         ($total.Unreadable ? ", $($total.Unreadable) unreadable left out" : '')) $clock.Elapsed
 
-    $flush = Invoke-HestiaFlush -Index $index
+    $flush = Invoke-HestiaFlush -Index $index -Confirm:$false
     $segments = Format-Count $flush.SegmentsWritten segment segments
     Write-Step 'Flush' "$segments written; everything up to LSN $($flush.WalCheckpoint) is in sorted files" $flush.Duration
 
     $null = New-HestiaRepository -Path $repository
-    $first = Backup-HestiaIndex -Index $index -Repository $repository
+    $first = Backup-HestiaIndex -Index $index -Repository $repository -Confirm:$false
     Write-Step 'First backup' "$(Format-Size $first.BytesSent) sent, all of it new: $($first.BackupId)" $first.Duration
 
     # One entry in a hundred changes, a handful goes, one comes: a day's work.
@@ -138,18 +138,18 @@ try {
     $gone | Remove-HestiaEntry -Index $index -Confirm:$false
     Write-Step 'Change some' "$(Format-Count ($changed.Count - $gone.Count) entry entries) written, $($gone.Count) removed" $clock.Elapsed
 
-    $second = Backup-HestiaIndex -Index $index -Repository $repository
+    $second = Backup-HestiaIndex -Index $index -Repository $repository -Confirm:$false
     $share = $second.BytesSent / [Math]::Max($second.Bytes, 1)
     Write-Step 'Second backup' ('{0} sent of {1} ({2:P1}); {3} sent, {4} there already' -f (Format-Size $second.BytesSent),
         (Format-Size $second.Bytes), $share, (Format-Count $second.SegmentsSent segment segments), $second.SegmentsReused) $second.Duration
 
     $clock.Restart()
-    Close-HestiaIndex -Index $index
+    Close-HestiaIndex -Index $index -Confirm:$false
     $index = $null
     Remove-Item -LiteralPath $indexPath -Recurse -Force
     Write-Step 'Lose the index' "$indexPath is gone" $clock.Elapsed
 
-    $restore = Get-HestiaBackup -Repository $repository -IndexName catalogue -Latest | Restore-HestiaIndex -Path $restoredPath
+    $restore = Get-HestiaBackup -Repository $repository -IndexName catalogue -Latest | Restore-HestiaIndex -Path $restoredPath -Confirm:$false
     Write-Step 'Restore the latest' "$(Format-Count $restore.ObjectsVerified object objects) verified, as of LSN $($restore.Lsn)" $restore.Duration
 
     # Expected entries wait in a queue while the index answers in the same order: one that is passed over is missing.
@@ -164,7 +164,7 @@ try {
         }
     $proof.Wrong += $expected.Count
     $surplus = (Get-HestiaEntry -Index $index | Measure-Object).Count - $proof.Equal - $proof.Wrong
-    Close-HestiaIndex -Index $index
+    Close-HestiaIndex -Index $index -Confirm:$false
     $index = $null
     $equal = $proof.Wrong -eq 0 -and $surplus -eq 0
     Write-Step 'Compare every entry' ('{0:N0} equal, {1:N0} missing or different, {2:N0} too many ({3})' -f $proof.Equal, $proof.Wrong,
@@ -183,7 +183,7 @@ try {
     Write-Information "This PowerShell needed $(Format-Size $peak) of memory at its peak."
 }
 finally {
-    if ($index) { Close-HestiaIndex -Index $index }
+    if ($index) { Close-HestiaIndex -Index $index -Confirm:$false }
     if ($Keep) { Write-Information "Left for you to look at: $Scratch" }
     else { Remove-Item -LiteralPath $Scratch -Recurse -Force }
 }

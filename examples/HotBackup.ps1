@@ -9,6 +9,9 @@
     Each index gives one line of key=value pairs, on the output and with -SystemLog also in the system's log (syslog, or the Application log of Windows), so that
     a log collector needs no parser of its own. One index that fails does not stop the others.
 
+    A folder that a wildcard finds and that is no index of any kind (lost+found) is passed over, with a line that says so. One with files of an index in it, or named
+    in full, counts as not backed up.
+
     A run that was interrupted is simply started again: what was sent already is not sent again.
     Exit code: 0 everything was done, 1 an index was not backed up (or nothing was found), 2 backed up, but the log was not shipped, the check failed, or old backups
     could not be removed.
@@ -76,11 +79,29 @@ function Write-Line([bool] $Good, [System.Collections.Specialized.OrderedDiction
 
 function Get-ErrorName($ErrorRecord) { $ErrorRecord.FullyQualifiedErrorId.Split(',')[0] }
 
+# Whether a folder holds nothing of an index: not one that has only lost its index.json.
+function Test-NoIndex([string] $Folder) {
+    if ((Split-Path -Leaf $Folder) -ceq 'lost+found') { return $true }
+    try { $null = Get-HestiaIndex -LiteralPath $Folder; return $false }
+    catch { if ((Get-ErrorName $_) -ne 'NotAnIndex') { return $false } }
+    -not @(Get-ChildItem -LiteralPath $Folder -Force | Where-Object { $_.Name -in 'segments', 'wal', '.lock', 'archive.json', 'backup.json' -or $_.Name -like '*manifest*' })
+}
+
 # Target is what to pass to every cmdlet; an index is found anew at each step, because its owner may come and go.
 $targets = [System.Collections.Generic.List[hashtable]]::new()
 if ($Path) {
     foreach ($pattern in $Path) {
-        try { foreach ($found in Resolve-Path -Path $pattern) { if (Test-Path -LiteralPath $found -PathType Container) { $targets.Add(@{ LiteralPath = $found.ProviderPath }) } } }
+        try {
+            foreach ($found in Resolve-Path -Path $pattern) {
+                $folder = $found.ProviderPath
+                if (-not (Test-Path -LiteralPath $folder -PathType Container)) { continue }
+                if ([WildcardPattern]::ContainsWildcardCharacters($pattern) -and (Test-NoIndex $folder)) {
+                    Write-Line $true ([ordered]@{ result = 'skipped'; index = Split-Path -Leaf $folder; step = 'find'; message = 'no index: passed over' })
+                    continue
+                }
+                $targets.Add(@{ LiteralPath = $folder })
+            }
+        }
         catch { Write-Line $false ([ordered]@{ result = 'failed'; index = $pattern; step = 'find'; error = Get-ErrorName $_; message = $_.Exception.Message }) }
     }
 }

@@ -41,7 +41,7 @@ Describe 'The index <Folder>' -ForEach $indexes {
     It 'opens and can be read to the end' {
         $index = Open-HestiaIndex -LiteralPath $Folder -ReadOnly -ErrorAction Stop
         try { $count = (Get-HestiaEntry -Index $index -ErrorAction Stop | Measure-Object).Count }
-        finally { Close-HestiaIndex -Index $index }
+        finally { Close-HestiaIndex -Index $index -Confirm:$false }
         $count | Should -Be (Test-HestiaIndex -LiteralPath $Folder).Entries
     }
 

@@ -47,7 +47,7 @@ try {
     try {
         $index = Open-HestiaIndex -LiteralPath $Path
         foreach ($notice in $index.Recovery.Notices) { Write-Output "   recovered: $($notice.Message)" }
-        Close-HestiaIndex -Index $index
+        Close-HestiaIndex -Index $index -Confirm:$false
         $index = $null
         $check = Test-HestiaIndex -LiteralPath $Path -Deep -ErrorAction SilentlyContinue
         $verdict = $check.Healthy ? 'healthy' : 'DAMAGED'
@@ -79,7 +79,7 @@ try {
         $index = Open-HestiaIndex -LiteralPath $Path
         $optimized = Optimize-HestiaIndex -Index $index -Confirm:$false
         Write-Output "   $($optimized.SegmentsBefore) segments became $($optimized.SegmentsAfter)"
-        Close-HestiaIndex -Index $index
+        Close-HestiaIndex -Index $index -Confirm:$false
         $index = $null
     }
 
@@ -95,6 +95,6 @@ catch {
     exit ($_.FullyQualifiedErrorId -like 'RepairWouldLoseData*' ? 2 : 1)
 }
 finally {
-    if ($index) { Close-HestiaIndex -Index $index }
+    if ($index) { Close-HestiaIndex -Index $index -Confirm:$false }
 }
 exit 0

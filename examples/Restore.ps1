@@ -98,7 +98,7 @@ try {
         "$count entries read, up to LSN $($good.Lsn)"
     }
 }
-finally { if ($index) { Close-HestiaIndex -Index $index } }
+finally { if ($index) { Close-HestiaIndex -Index $index -Confirm:$false } }
 Test-Point 'check' {
     $check = Test-HestiaIndex -LiteralPath $Path -Deep
     "$($check.Segments) segments hashed, $($check.Entries) entries"

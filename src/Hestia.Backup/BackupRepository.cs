@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Hestia.Backup.Archive;
 using Hestia.Backup.Encryption;
 using Hestia.Backup.Format;
@@ -6,6 +7,7 @@ using Hestia.Backup.Stores;
 using Hestia.Core;
 using Hestia.Core.Control;
 using Hestia.Core.IO;
+using Hestia.Core.Locking;
 
 namespace Hestia.Backup;
 
@@ -110,14 +112,15 @@ public sealed partial class BackupRepository : IDisposable
 
     /// <summary>
     /// Backs up the index in a folder: through the process that has it open, or, if it is closed, opened for the time of the backup, which
-    /// recovers and flushes it.
+    /// recovers and flushes it; beside those who have it open for reading, it is opened for reading too.
     /// </summary>
     /// <param name="indexPath">Folder of the index.</param>
     /// <param name="options">How; null for the defaults.</param>
     /// <param name="progress">As for an open index.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="HestiaException">
-    /// As for an open index, and all that opening one reports; IndexInUse if somebody has it open who cannot be asked.
+    /// As for an open index, and all that opening one reports; IndexInUse if somebody has it open who cannot be asked, or open for reading while its log holds
+    /// writes that are not flushed.
     /// </exception>
     public BackupResult Backup(
         string indexPath,
@@ -127,7 +130,24 @@ public sealed partial class BackupRepository : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentException.ThrowIfNullOrEmpty(indexPath);
-        return WithIndex(indexPath, (index, via) => Backup(index, via, options, progress, cancellationToken), cancellationToken);
+        BackupResult Work(IMaintainedIndex index, IndexVia via) => Backup(index, via, options, progress, cancellationToken);
+        try
+        {
+            return WithIndex(indexPath, Work, cancellationToken);
+        }
+        catch (HestiaException e) when (e.Code == HestiaErrorCode.IndexInUse && !IndexLock.IsHeld(_context.Files, indexPath))
+        {
+            // Open for reading elsewhere: that shuts out writers, not another reader.
+            try
+            {
+                return WithIndex(indexPath, Work, cancellationToken, readOnly: true);
+            }
+            catch (HestiaException unflushed) when (unflushed.Code == HestiaErrorCode.IndexReadOnly)
+            {
+                ExceptionDispatchInfo.Throw(e); // a flush is needed first, which only a writer can do
+                throw;
+            }
+        }
     }
 
     /// <summary>What a backup of this index would send now, without flushing it.</summary>
@@ -351,10 +371,10 @@ public sealed partial class BackupRepository : IDisposable
         new ArchiveJob(_context, options ?? new ArchiveOptions(), progress, cancellationToken).Run(index, via);
 
     /// <summary>Works on the index in a folder through its owner, or opens it for that time, which causes no more than its own flush.</summary>
-    private T WithIndex<T>(string indexPath, Func<IMaintainedIndex, IndexVia, T> work, CancellationToken cancellationToken)
+    private T WithIndex<T>(string indexPath, Func<IMaintainedIndex, IndexVia, T> work, CancellationToken cancellationToken, bool readOnly = false)
     {
         BackupJob.RefuseOverlap(_context, indexPath);
-        var session = new IndexOptions { BackgroundCompaction = false, FileSystem = _context.Files };
+        var session = new IndexOptions { BackgroundCompaction = false, FileSystem = _context.Files, ReadOnly = readOnly };
         using var access = IndexAccess.Open(indexPath, session, cancellationToken);
         var result = work(access.Index, access.Via);
         access.Close();

@@ -54,17 +54,15 @@ public sealed partial class HestiaIndex
         var pipeline = Writable();
         try
         {
-            pipeline.RunExclusively(() =>
+            RunUnsuspended(pipeline, () =>
             {
-                _suspension!.AwaitEnd(Suspending.WriteDeadline.None);
-                _context.Health.RequireWritable();
                 var last = _live.Visible;
                 _room!.Rotate(pipeline.LastCommitTime);
                 _flusher!.WaitFor(last, cancellationToken);
                 var timeline = detached ? Timeline.First() with { BranchLsn = last } : Successor(last);
                 _live.Commit(new ManifestEdit { Timeline = timeline });
                 _log!.BeginTimeline(timeline.Id);
-            });
+            }, cancellationToken);
         }
         catch (Exception e) when (IOErrors.IsSyncFailure(e))
         {
@@ -94,7 +92,7 @@ public sealed partial class HestiaIndex
             IndexEventId.TimelineBegun, IndexEventLevel.Warning,
             "The index {IndexName} ({IndexPath}) is a copy of the one its archive knows, or behind it: from LSN {Lsn} on it is a timeline of its own.",
             ("Lsn", last.Value));
-        Archive.Save(state.Leaving(left) with { Host = Environment.MachineName, IndexPath = Path, Targets = targets });
+        Archive.Save(state.Leaving(left) with { Host = Environment.MachineName, IndexPath = Path, Targets = targets }, CancellationToken.None);
     }
 
     /// <summary>

@@ -58,6 +58,20 @@ public sealed partial class HestiaIndex
         }
     }
 
+    /// <summary>Others that look at the lock meanwhile wait for the last flush, and do not take the owner for one that cannot be reached.</summary>
+    private void TellClosing()
+    {
+        if (_control is null || _lock is null) return;
+        try
+        {
+            IndexLock.WriteEndpoint(_context.Files, Path, _lock, LockOwner.EndpointClosing);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // They wait a little less for it.
+        }
+    }
+
     /// <summary>Serves the control endpoint. An index that cannot have one opens all the same, and says so.</summary>
     private void Serve()
     {

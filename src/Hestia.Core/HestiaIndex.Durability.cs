@@ -11,7 +11,7 @@ public sealed partial class HestiaIndex
     /// <summary>
     /// Changes the durability of this session and, durably, of the index: the next open uses it. Everything acknowledged so far is flushed first, so what was
     /// written under the old durability is safe whatever it was, and nothing that is acknowledged afterwards has less than the new one promises. Writers
-    /// wait for the last part of that flush. A crash at any moment leaves the old durability or the new one.
+    /// wait for the last part of that flush; the end of a suspension is waited for before. A crash at any moment leaves the old durability or the new one.
     /// </summary>
     /// <exception cref="HestiaException">InvalidOption, IndexFailed, IndexClosed, IndexReadOnly, DiskFull, IoError. The durability is the old one then, unless the index failed.</exception>
     public DurabilityChange SetDurability(Durability durability, CancellationToken cancellationToken = default)
@@ -23,11 +23,8 @@ public sealed partial class HestiaIndex
         var (before, at) = (Durability, (Lsn?)null);
         try
         {
-            pipeline.RunExclusively(() =>
+            RunUnsuspended(pipeline, () =>
             {
-                _suspension!.AwaitEnd(Suspending.WriteDeadline.None);
-                _context.Health.RequireWritable();
-                cancellationToken.ThrowIfCancellationRequested();
                 before = _context.Durability;
                 if (before == durability && Settings.Durability == durability) return; // somebody else was faster
                 var last = _live.Visible;
@@ -40,7 +37,7 @@ public sealed partial class HestiaIndex
                 pipeline.DurabilityChanged();
                 _log!.DurabilityChanged();
                 at = last;
-            });
+            }, cancellationToken);
         }
         catch (Exception e) when (IOErrors.IsSyncFailure(e))
         {

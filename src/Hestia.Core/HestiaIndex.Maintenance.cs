@@ -103,7 +103,8 @@ public sealed partial class HestiaIndex
             _pruneTimer?.Dispose();
             // The window ends, and with it the waiting of the writers, who are refused. What a copy taken meanwhile needs is not touched.
             var held = _suspension?.End(SuspensionEnd.Closed) is not null;
-            _control?.Dispose(); // after it: what was asked for there may wait for its end
+            if (!held) TellClosing(); // a copy taken in the window holds the .lock of then
+            _control?.Dispose(); // after the window: what was asked for there may wait for its end
             if (_pipeline is not null) failure = EndWriting(_pipeline, prune: !held) ?? failure;
         }
         finally

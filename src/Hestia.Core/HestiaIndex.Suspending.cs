@@ -78,15 +78,48 @@ public sealed partial class HestiaIndex
     /// Ends a suspension; writers go on. If its time limit has ended it before, the first call after that says so: a snapshot that took longer is not of one
     /// moment and has to be taken again.
     /// </summary>
-    /// <exception cref="HestiaException">IndexNotSuspended, IndexClosed.</exception>
-    public SuspensionResult Resume(CancellationToken cancellationToken = default)
+    /// <param name="began">
+    /// <see cref="SuspensionInfo.Began"/> of the one that is meant; another one that has begun since is left alone. Null: whichever is in force, or the last one
+    /// that its time limit ended.
+    /// </param>
+    /// <param name="cancellationToken">Not needed here; another process is waited for no longer.</param>
+    /// <exception cref="HestiaException">
+    /// IndexNotSuspended (of the one that is meant: it was ended before, by whoever called Resume, or its end was told already), IndexClosed.
+    /// </exception>
+    public SuspensionResult Resume(DateTimeOffset? began = null, CancellationToken cancellationToken = default)
     {
         _context.Health.RequireReadable();
-        return _suspension?.End(SuspensionEnd.Resumed) ?? _suspension?.TakeExpired() ?? throw new HestiaException(
-            HestiaErrorCode.IndexNotSuspended,
-            $"The index '{Path}' is not suspended.",
-            Path,
-            "There is nothing to end: writers are not held up.");
+        if (_suspension?.End(SuspensionEnd.Resumed, began) is { } ended) return ended;
+        if (_suspension?.TakeExpired(began) is { } expired) return expired;
+        throw began is { } time
+            ? new HestiaException(
+                HestiaErrorCode.IndexNotSuspended,
+                $"The suspension of the index '{Path}' that began at {time:u} was ended before."
+                + (Suspension is { } other ? $" Another one, which began at {other.Began:u}, goes on until {other.Until:u} at the latest." : ""),
+                Path,
+                "A snapshot that was not complete by then is not of one moment: take it again.")
+            : new HestiaException(
+                HestiaErrorCode.IndexNotSuspended, $"The index '{Path}' is not suspended.", Path, "There is nothing to end: writers are not held up.");
+    }
+
+    /// <summary>
+    /// Runs work in the leader's place while the index is not suspended. The end of a suspension is waited for outside of it: there, writers behind would wait past
+    /// their own time, and nothing could cancel the wait.
+    /// </summary>
+    private void RunUnsuspended(Writing.CommitPipeline pipeline, Action work, CancellationToken cancellationToken)
+    {
+        for (var done = false; !done;)
+        {
+            _suspension!.AwaitEnd(cancellationToken);
+            pipeline.RunExclusively(() =>
+            {
+                if (_suspension.Current is not null) return; // begun in between
+                _context.Health.RequireWritable();
+                cancellationToken.ThrowIfCancellationRequested();
+                work();
+                done = true;
+            });
+        }
     }
 
     /// <summary>What was held up looks for its work again.</summary>

@@ -1,4 +1,5 @@
 using Hestia.Core;
+using Hestia.Core.Archiving;
 
 namespace HestiaPS;
 
@@ -19,6 +20,7 @@ public sealed class IndexSession : IDisposable
         RunspaceId = runspaceId;
         Name = index.Name;
         Path = index.Path;
+        FinalPath = HestiaPS.FinalPath.Of(index.Path);
         Id = index.Id;
         IsReadOnly = index.IsReadOnly;
         KeyEncoding = index.Settings.KeyEncoding;
@@ -31,6 +33,7 @@ public sealed class IndexSession : IDisposable
     {
         Name = name;
         Path = path;
+        FinalPath = path;
         _final = new Final(IndexState.Closed, 0, 0, 0);
     }
 
@@ -80,6 +83,15 @@ public sealed class IndexSession : IDisposable
     /// <summary>What opening found and did; null for a copy from another process.</summary>
     public RecoveryReport? Recovery { get; }
 
+    /// <summary>The directory without symbolic links, as it was when it was opened.</summary>
+    internal string FinalPath { get; }
+
+    /// <summary>All numbers of the index, now; null once it is closed.</summary>
+    public IndexStatistics? Statistics => Ask(static index => index.GetStatistics());
+
+    /// <summary>The last backup made of it; null if none is known, or once it is closed.</summary>
+    public LastBackup? LastBackup => Ask(static index => index.GetStatus().LastBackup);
+
     /// <summary>Whether this is a session of this process that was not closed.</summary>
     internal bool IsLive => _final is null;
 
@@ -104,6 +116,20 @@ public sealed class IndexSession : IDisposable
 
     /// <summary>A session that only says what it once was: the stand-in for a deserialized one.</summary>
     internal static IndexSession NotLive(string name, string path) => new(name, path);
+
+    /// <summary>A property never fails: another runspace may be closing the index.</summary>
+    private T? Ask<T>(Func<HestiaIndex, T?> question)
+        where T : class
+    {
+        try
+        {
+            return _index is not null && IsLive ? question(_index) : null;
+        }
+        catch (HestiaException e) when (e.Code == HestiaErrorCode.IndexClosed)
+        {
+            return null;
+        }
+    }
 
     internal void Committed(Lsn lsn)
     {

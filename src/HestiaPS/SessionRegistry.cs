@@ -35,12 +35,17 @@ internal static class SessionRegistry
         lock (Sessions) return [.. Sessions];
     }
 
-    /// <summary>The session of this process on a directory, or null. The path must be full.</summary>
+    /// <summary>The session of this process on a directory, or null; also where one of the two is named through symbolic links. The path must be full.</summary>
     public static IndexSession? Find(string path)
     {
-        path = Path.TrimEndingDirectorySeparator(path);
-        return Array.Find(All(), s => string.Equals(Path.TrimEndingDirectorySeparator(s.Path), path, PathComparison));
+        var sessions = All();
+        if (sessions.Length == 0) return null;
+        return Array.Find(sessions, s => IsSame(s.Path, path)) is { } found ? found
+            : FinalPath.Of(path) is var final && Array.Find(sessions, s => IsSame(s.FinalPath, final)) is { } linked ? linked : null;
     }
+
+    private static bool IsSame(string one, string other) =>
+        string.Equals(Path.TrimEndingDirectorySeparator(one), Path.TrimEndingDirectorySeparator(other), PathComparison);
 
     public static void CloseRunspace(Guid runspaceId) => Close(session => session.RunspaceId == runspaceId);
 

@@ -138,4 +138,77 @@ Describe 'An index that another process has open' {
             Test-Path -LiteralPath (Join-Path $copy .control) | Should -BeFalse
         }
     }
+
+    It 'costs no thread while nobody asks' -Skip:(-not $IsLinux) {
+        $script = "`$null = Open-HestiaIndex -Path '$(New-TestPath first)' -Create
+            function Get-ThreadCount { @(Get-ChildItem /proc/`$PID/task).Count }
+            Start-Sleep 1; `$before = Get-ThreadCount
+            1..30 | ForEach-Object { `$null = Open-HestiaIndex -Path (Join-Path '$(New-TestPath more)' `$_) -Create }
+            `$until = [datetime]::UtcNow.AddSeconds(30)
+            while ((Get-ThreadCount) -gt `$before + 5 -and [datetime]::UtcNow -lt `$until) { Start-Sleep -Milliseconds 200 } # the pool lets its threads go
+            '{0} {1}' -f `$before, (Get-ThreadCount)"
+        $null = $script -match "'([^']+/more)'"
+        $null = New-Item -ItemType Directory -Path $Matches[1]
+        $ended = Invoke-Child $script
+        $ended.Error | Should -BeNullOrEmpty
+        $before, $after = [int[]]($ended.Output -split ' ')
+        $after - $before | Should -BeLessOrEqual 5 -Because $ended.Output
+    }
+
+    It 'is named by its session also through a symbolic link, and by the asked path where another process has it' -Skip:($IsWindows) {
+        $real = New-TestPath real
+        $null = New-Item -ItemType Directory -Path $real
+        $link = New-TestPath link
+        $null = New-Item -ItemType SymbolicLink -Path $link -Target $real
+        $here = New-TestIndex -Path (Join-Path $real here) -Count 3
+        $through = Join-Path $link here
+        foreach ($result in (Invoke-HestiaFlush -Path $through), (Get-HestiaIndex -Path $through)) { $result.Via, $result.Path | Should -Be Session, $here.Path }
+        $owner = Start-OtherShell (Join-Path $real there)
+        try {
+            $through = Join-Path $link there
+            foreach ($result in (Invoke-HestiaFlush -Path $through), (Get-HestiaIndex -Path $through)) { $result.Via, $result.Path | Should -Be Endpoint, $through }
+        } finally {
+            Stop-OtherShell $owner
+        }
+    }
+}
+
+Describe '<_> with a path' -ForEach 'Optimize-HestiaIndex', 'Test-HestiaIndex', 'Test-HestiaWal', 'Set-HestiaIndex', 'Suspend-HestiaIndex', 'Resume-HestiaIndex' {
+    BeforeAll {
+        $command = $_
+        $more = @{}
+        if ($command -eq 'Set-HestiaIndex') { $more.Durability = 'Async' }
+        if ($command -eq 'Suspend-HestiaIndex') { $more.Duration = '1m' }
+        if ($command -notlike 'Test-*') { $more.Confirm = $false }
+        $onlyOpen = $command -in 'Suspend-HestiaIndex', 'Resume-HestiaIndex'
+        $closedVia = $command -like 'Test-*' ? 'Files' : 'Opened'
+    }
+    AfterEach { Close-TestSession }
+
+    It 'does what it can here, in a closed index and by wildcard, and says how' {
+        $folder = Split-Path (New-TestPath)
+        $closed = New-ClosedIndex -Path (Join-Path $folder a-closed) -Count 5
+        $here = New-TestIndex -Path (Join-Path $folder b-here) -Count 3
+        if ($command -eq 'Resume-HestiaIndex') { $null = Suspend-HestiaIndex -Index $here -Duration 1m }
+        $results = @(& $command -Path (Join-Path $folder '*') @more -ErrorAction SilentlyContinue -ErrorVariable failed)
+        if ($onlyOpen) {
+            $results.Via | Should -Be Session
+            $failed[0].FullyQualifiedErrorId | Should -BeLike 'IndexNotOpen,*'
+        } else {
+            $results.Via | Should -Be $closedVia, Session
+            $results.Path | Should -Be $closed, $here.Path
+            $failed | Should -BeNullOrEmpty
+        }
+    }
+
+    It 'refuses by name what its owner serves no endpoint for' {
+        $path = New-TestPath
+        $owner = Start-OtherShell $path -Option -NoControl
+        try {
+            if ($command -eq 'Test-HestiaWal') { (& $command -Path $path).Via | Should -Be Files }
+            else { $null = Assert-Failure { & $command -Path $path @more } IndexInUse -Names $path, "$($owner.Id)", NoControl -Category ResourceBusy }
+        } finally {
+            Stop-OtherShell $owner
+        }
+    }
 }

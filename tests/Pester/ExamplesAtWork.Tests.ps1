@@ -41,13 +41,17 @@ BeforeAll {
 
 Describe 'Every example' {
     It 'stops at errors, and asks nobody' {
+        # All that change something which is there; making something new never asks.
+        $asking = (Get-Command -Module HestiaPS | Where-Object { $_.Parameters.ContainsKey('Confirm') }).Name |
+            Where-Object { $_ -notmatch '^(New|Open|Set|Import|Export|Register)-' -or $_ -eq 'Set-HestiaIndex' }
+        $asking | Should -Contain 'Close-HestiaIndex'
         foreach ($file in Get-ChildItem $examples -Filter *.ps1 | Where-Object Name -NotLike *.Tests.ps1) {
             $text = Get-ExampleText $file.Name
             $text | Should -Match "\`$ErrorActionPreference = 'Stop'" -Because $file.Name
-            foreach ($line in $text -split "`n" | Where-Object { $_ -notmatch '^\s*(#|\.|\w+-HestiaIndex )' }) {
-                if ($line -match '(Remove-HestiaBackup|Optimize-HestiaRepository|Remove-HestiaEntry|Repair-HestiaIndex) .*-' -and $line -notmatch '-WhatIf') {
-                    $line | Should -Match '-Confirm:\$false' -Because "$($file.Name) must not ask"
-                }
+            $parsed = [System.Management.Automation.Language.Parser]::ParseInput($text, [ref]$null, [ref]$null)
+            foreach ($call in $parsed.FindAll({ $args[0] -is [System.Management.Automation.Language.CommandAst] }, $true)) {
+                if ($call.GetCommandName() -notin $asking) { continue }
+                $call.Extent.Text | Should -Match '-(Confirm:\$false|WhatIf)\b' -Because "$($file.Name) must not ask"
             }
         }
     }
@@ -85,7 +89,8 @@ Describe 'Beside an application' {
 
     It 'HotBackup.ps1 goes on after one that fails, and says so' {
         $broken = Join-Path $indexes 'broken'
-        $null = New-Item -ItemType Directory -Path $broken
+        $null = New-Item -ItemType Directory -Path (Join-Path $broken 'segments') # an index that has lost the rest
+        $none = New-Item -ItemType Directory -Path (Join-Path $indexes 'lost+found'), (Join-Path $indexes 'notes')
         try {
             $run = Invoke-Example HotBackup.ps1 '-Path', "$indexes/*", '-Repository', $repository
             $run.ExitCode | Should -Be 1
@@ -93,8 +98,12 @@ Describe 'Beside an application' {
             $line.result | Should -Be failed
             $line.error | Should -Be NotAnIndex
             @($run.Lines -match 'result=ok').Count | Should -Be 2 -Because $run.Output
+            @($run.Lines -match 'result=skipped').Count | Should -Be 2 -Because $run.Output
+            Remove-Item -LiteralPath $broken -Recurse
+            (Invoke-Example HotBackup.ps1 '-Path', "$indexes/*", '-Repository', $repository).ExitCode | Should -Be 0 -Because 'what is no index is passed over'
+            (Invoke-Example HotBackup.ps1 '-Path', $none[1].FullName, '-Repository', $repository).ExitCode | Should -Be 1 -Because 'it was named'
         }
-        finally { Remove-Item -LiteralPath $broken -Recurse }
+        finally { Remove-Item -LiteralPath (@($broken) + $none.FullName) -Recurse -ErrorAction Ignore }
     }
 
     It 'ParallelBackup.ps1 gives a row for each' {
@@ -119,6 +128,11 @@ Describe 'Beside an application' {
         $late = Invoke-Example Snapshot.ps1 '-Path', $path, '-Command', 'Start-Sleep -Seconds 2', '-Duration', '500ms'
         $late.ExitCode | Should -Be 2 -Because $late.Output
         $late.Output | Should -Match 'NOT OF ONE MOMENT'
+        # Its time is up, and somebody else has suspended the index since: neither is taken for the other.
+        $resume = "Start-Sleep -Seconds 2; Suspend-HestiaIndex -LiteralPath '{path}' -Duration 1m -Confirm:`$false"
+        $other = Invoke-Example Snapshot.ps1 '-Path', $path, '-Command', $resume, '-Duration', '500ms'
+        $other.ExitCode | Should -Be 2 -Because $other.Output
+        (Resume-HestiaIndex -LiteralPath $path).Expired | Should -BeFalse -Because 'it was left alone'
         $bad = Invoke-Example Snapshot.ps1 '-Path', $path, '-Command', 'throw "no space"', '-Duration', '1m'
         $bad.ExitCode | Should -Be 1
         (Get-HestiaIndex -LiteralPath $path).Statistics.SuspendedUntil | Should -BeNullOrEmpty
@@ -169,6 +183,49 @@ Describe 'Beside an application' {
         @($run.Lines -match '^\[BAD \] (known keys|next backup)').Count | Should -Be 2 -Because $run.Output
     }
 
+    It 'Restore.ps1 refuses to restore onto an index in use, and says who has it' {
+        $run = Invoke-Example Restore.ps1 '-Repository', $repository, '-IndexName', 'orders', '-Path', $path, '-Force'
+        $run.ExitCode | Should -Be 1 -Because $run.Output
+        $run.Output | Should -Match "\b$($owner.Id)\b"
+    }
+
+    It 'ParallelBackup.ps1 ends with 1 when one was not backed up' {
+        $broken = (New-Item -ItemType Directory -Path (Join-Path $indexes 'broken')).FullName
+        Set-Content -LiteralPath (Join-Path $broken 'index.json') -Value '{'
+        try {
+            $run = Invoke-Example ParallelBackup.ps1 '-Path', $indexes, '-Repository', $repository
+            $run.ExitCode | Should -Be 1 -Because $run.Output
+        }
+        finally { Remove-Item -LiteralPath $broken -Recurse }
+    }
+
+    It 'HotBackup.ps1 writes its lines to the system log, and ends with 2 when the check of a backup fails' -Skip:($IsWindows) {
+        $bin = New-Folder
+        $log = Join-Path $bin 'log'
+        Set-Content -LiteralPath (Join-Path $bin 'logger') -Value '#!/bin/sh', ('echo "$@" >> "{0}"' -f $log)
+        & chmod +x (Join-Path $bin 'logger')
+        $own = Join-Path (New-Folder) 'backups'
+        $null = New-HestiaRepository -Path $own
+        $arguments = '-Path', $closed, '-Repository', $own, '-VerifyPercent', '100', '-SystemLog'
+        $saved = $env:PATH
+        $env:PATH = "$bin$([IO.Path]::PathSeparator)$saved"
+        try {
+            (Invoke-Example HotBackup.ps1 $arguments).ExitCode | Should -Be 0
+            $object = Get-ChildItem (Join-Path $own 'objects') -Recurse -File | Select-Object -First 1
+            $bytes = [IO.File]::ReadAllBytes($object.FullName)
+            $bytes[$bytes.Length / 2] = $bytes[$bytes.Length / 2] -bxor 0x40
+            $object.IsReadOnly = $false
+            [IO.File]::WriteAllBytes($object.FullName, $bytes)
+            $run = Invoke-Example HotBackup.ps1 $arguments
+        }
+        finally { $env:PATH = $saved }
+        $run.ExitCode | Should -Be 2 -Because $run.Output
+        $run.Output | Should -Match 'result=flawed .*step=verify'
+        $lines = @(Get-Content -LiteralPath $log)
+        $lines[0] | Should -Match '^-t HestiaBackup -p user\.info -- HestiaBackup result=ok index=customers '
+        $lines[-1] | Should -Match '^-t HestiaBackup -p user\.err -- HestiaBackup result=flawed '
+    }
+
     It 'loses nothing by all of this' {
         $written = Stop-Owner $owner
         (Test-HestiaIndex -LiteralPath $path -Deep).Entries | Should -Be $written
@@ -198,7 +255,7 @@ Describe 'WalCanary.ps1' {
 
     It 'rolls out in stages, and goes on where it was interrupted' {
         $state = Join-Path $folder 'state.json'
-        $arguments = '-Path', "$indexes/*", '-StatePath', $state, '-Seconds', '1', '-Canary', '2', '-MaxCommitMilliseconds', '10000', '-MaxStallPercent', '100'
+        $arguments = '-Path', "$indexes/*", '-StatePath', $state, '-Seconds', '1', '-Canary', '2', '-MaxCommitMilliseconds', '10000', '-MaxStallPercent', '100', '-MaxSlowdown', '1000'
         $run = Invoke-Example WalCanary.ps1 $arguments
         $run.ExitCode | Should -Be 0 -Because $run.Output
         $run.Output | Should -Match 'canary .*a: GroupSync, [\d.]+ writes/s, [1-9]'
@@ -213,6 +270,55 @@ Describe 'WalCanary.ps1' {
         $back.ExitCode | Should -Be 2 -Because $back.Output
         Get-Durability | Should -Be Off, Off, Off
         $null = Stop-Owner $owner
+    }
+
+    It 'takes the canary back that slows its writers down' {
+        $slow = Join-Path $folder 'slow.json'
+        # As if it had written a thousand times more before.
+        ConvertTo-Json @(@{ Path = (Join-Path $indexes 'a'); IsCanary = $true; Before = 'Off'; Changed = $true; After = $null
+                Baseline = @{ WritesPerSecond = 1e6; SyncsPerSecond = 0; SyncFailures = 0; CommitMilliseconds = 1; StallPercent = 0 } }) | Set-Content -LiteralPath $slow
+        $owner = Start-Owner (Join-Path $indexes 'a')
+        try {
+            $run = Invoke-Example WalCanary.ps1 '-Path', "$indexes/*", '-StatePath', $slow, '-Seconds', '1', '-MaxCommitMilliseconds', '10000', '-MaxStallPercent', '100'
+        }
+        finally { $null = Stop-Owner $owner }
+        $run.ExitCode | Should -Be 2 -Because $run.Output
+        $run.Output | Should -Match 'slower than 2 times'
+        Get-Durability | Should -Be Off, Off, Off
+    }
+
+    It 'goes no further where no canary took a write, unless it is told to' {
+        $arguments = '-Path', "$indexes/*", '-StatePath', (Join-Path $folder 'closed.json'), '-Seconds', '1'
+        $run = Invoke-Example WalCanary.ps1 $arguments
+        $run.ExitCode | Should -Be 1 -Because $run.Output
+        $run.Output | Should -Match 'no canary took a write'
+        Get-Durability | Should -Be GroupSync, Off, Off
+        (Invoke-Example WalCanary.ps1 ($arguments + '-Unmeasured')).ExitCode | Should -Be 0
+        Get-Durability | Should -Be GroupSync, GroupSync, GroupSync
+        (Invoke-Example WalCanary.ps1 ($arguments + '-RollBack')).ExitCode | Should -Be 2
+    }
+
+    It 'takes canaries back that do not pass their check, and stops at others that do not, every time' {
+        # Both are found damaged; what their durability is can still be changed.
+        foreach ($name in 'a', 'c') {
+            $copy = Join-Path $folder "sound-$name"
+            Copy-Item -LiteralPath (Join-Path $indexes $name) -Destination $copy -Recurse
+            Get-ChildItem (Join-Path $indexes $name 'segments') -Filter *.seg | Remove-Item
+        }
+        $state = Join-Path $folder 'damaged.json'
+        $arguments = '-Path', "$indexes/*", '-StatePath', $state, '-Seconds', '1', '-Unmeasured'
+        $run = Invoke-Example WalCanary.ps1 $arguments
+        $run.ExitCode | Should -Be 2 -Because $run.Output
+        $run.Output | Should -Match 'NOT GOOD .*a: the check says'
+        Get-Durability | Should -Be Off, Off, Off
+
+        Remove-Item -LiteralPath (Join-Path $indexes 'a') -Recurse -Force
+        Copy-Item -LiteralPath (Join-Path $folder 'sound-a') -Destination (Join-Path $indexes 'a') -Recurse
+        foreach ($round in 1, 2) {
+            $run = Invoke-Example WalCanary.ps1 $arguments
+            $run.ExitCode | Should -Be 1 -Because $run.Output
+            $run.Output | Should -Match 'COULD NOT GO ON: .*c: the check says'
+        }
     }
 
     It 'ends with 1 where there is nothing to do it to' {

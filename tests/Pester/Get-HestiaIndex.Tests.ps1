@@ -41,6 +41,26 @@ Describe 'Get-HestiaIndex' {
         ([datetime]::UtcNow - $info.OwnerSince.UtcDateTime).TotalMinutes | Should -BeLessThan 5
     }
 
+    It 'shows what matters of an open index as a list, by session and by path, and every number' {
+        $session = New-TestIndex -Count 10 -Flush
+        $session.Statistics.EntriesUpperBound, $session.Statistics.SyncFailures | Should -Be 10, 0
+        $labels = 'State', 'Owner', 'Size', 'Levels', 'Entries', 'LastLsn', 'DurableLsn', 'Checkpoint', 'Wal', 'Memtable', 'CompactionDebt', 'CacheHitRate', 'WriteStalls', 'Pins',
+            'LastBackup', 'SyncFailures'
+        $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
+        $backup = Backup-HestiaIndex -Index $session -Repository $repository
+        $null = Suspend-HestiaIndex -Index $session -Duration 1m
+        foreach ($shown in (Get-HestiaIndex), (Get-HestiaIndex -Path $session.Path)) {
+            $text = $shown | Format-List | Out-String -Width 300
+            foreach ($label in $labels) { $text | Should -Match "(?m)^$label +:" }
+            foreach ($value in 'State +: Suspended until', "Owner +: .*\b$PID\b", 'Levels +: L\d: 1 \(', 'Entries +: 10\b', 'SyncFailures +: 0', "LastBackup +: $($backup.BackupId) at LSN 10") {
+                $text | Should -Match $value
+            }
+        }
+        Close-HestiaIndex -Index $session
+        $session.Statistics | Should -BeNullOrEmpty
+        $session | Format-List | Out-String | Should -Match 'State +: Closed'
+    }
+
     It 'resolves wildcards and goes on past a folder that is no index' {
         $path = New-ClosedIndex
         $null = New-Item -ItemType Directory (Join-Path (Split-Path $path) 'nothing')

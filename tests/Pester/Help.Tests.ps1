@@ -111,6 +111,7 @@ Describe 'The pages' {
     }
 
     It 'do what the tour in the README says' {
+        . $PSScriptRoot/TestSupport.ps1
         $readme = Get-Content -LiteralPath (Join-Path $root 'README.md') -Raw
         $tour = [regex]::Match($readme, '(?s)## Two minutes\s+```powershell\r?\n(.*?)```').Groups[1].Value
         $tour | Should -Not -BeNullOrEmpty

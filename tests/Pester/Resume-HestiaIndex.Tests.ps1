@@ -22,6 +22,19 @@ Describe 'Resume-HestiaIndex' {
         $failed.Count | Should -Be 1
     }
 
+    It 'ends the suspension it is given, and leaves that of somebody else alone' {
+        $ix = New-TestIndex -Count 3
+        $first = Suspend-HestiaIndex -Index $ix -Duration '200ms'
+        Set-HestiaEntry -Index $ix -Key waits -Value 1
+        $second = Suspend-HestiaIndex -Index $ix -Duration 1m
+        $late = $first | Resume-HestiaIndex -WarningAction SilentlyContinue
+        $late.Expired, $late.Began | Should -Be $true, $first.Began
+        $null = Assert-Failure { Resume-HestiaIndex -Path $ix.Path -Began $first.Began } -ErrorId IndexNotSuspended -Names $ix.Path, $second.Until.ToString('u')
+        (Get-HestiaIndex -Path $ix.Path).SuspendedUntil | Should -Be $second.Until
+        $end = Resume-HestiaIndex -Index $ix -Began $second.Began
+        $end.Expired, $end.Began | Should -Be $false, $second.Began
+    }
+
     It 'does nothing with -WhatIf' {
         $ix = New-TestIndex -Count 1
         $null = Suspend-HestiaIndex -Index $ix -Duration 1m

@@ -21,6 +21,9 @@ internal sealed class ArchiveJob(
     public const string BackupNeededCode = "BackupNeeded";
     public const string NoLogCode = "ArchiveNoLog";
 
+    /// <summary>What a cancelled shipment waits for its last note in the index.</summary>
+    private static readonly TimeSpan CancelledPatience = TimeSpan.FromSeconds(2);
+
     private readonly List<Finding> _findings = [];
 
     public ArchiveResult Run(IMaintainedIndex index, IndexVia via)
@@ -48,7 +51,7 @@ internal sealed class ArchiveJob(
         if (index.State is { } state)
         {
             var rest = state.With(repository.Descriptor.Id, null);
-            index.Save(rest.Targets.Count == 0 ? null : rest);
+            index.Save(rest.Targets.Count == 0 ? null : rest, cancellationToken);
         }
 
         return Result(index, target, null, begun);
@@ -71,7 +74,7 @@ internal sealed class ArchiveJob(
             // From here on the index keeps its log for this repository, whatever happens to this shipment.
             target ??= new ArchiveTarget(repository.Descriptor.Id, index.Timeline.Id, FirstKept(index, snapshot), 0, null);
             state = state.With(target.RepositoryId, target);
-            index.Save(state);
+            index.Save(state, cancellationToken);
         }
 
         repository.EnsureSame(cancellationToken);
@@ -83,12 +86,32 @@ internal sealed class ArchiveJob(
         finally
         {
             // Also what a shipment cut short has sent: the less there is to compare next time.
-            if (shipment.Target != target) index.Save((index.State ?? state).With(target.RepositoryId, shipment.Target));
+            if (shipment.Target != target) SaveReached(index, (index.State ?? state).With(target.RepositoryId, shipment.Target));
         }
 
         if (isNew || shipment.HasGap) WarnWithoutBackup(index, shipment.Beginning);
         else if (shipment.Target.Timeline != target.Timeline) WarnIfUnreachable(index, shipment);
         return Result(index, shipment.Target, shipment, begun);
+    }
+
+    /// <summary>Remembers how far a shipment came. A cancelled one waits a moment for it, and not for the end of a suspension.</summary>
+    private void SaveReached(ILogSource index, ArchiveState state)
+    {
+        if (!cancellationToken.IsCancellationRequested)
+        {
+            index.Save(state, cancellationToken);
+            return;
+        }
+
+        using var patience = new CancellationTokenSource(CancelledPatience);
+        try
+        {
+            index.Save(state, patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // the next shipment finds it out from the repository
+        }
     }
 
     /// <summary>The copy goes its own way: a timeline without a parent, and an archive that begins with the next write.</summary>
@@ -99,7 +122,7 @@ internal sealed class ArchiveJob(
         var state = (index.State ?? ArchiveKeeper.NewState(index.Id, index.Path)).Leaving(left);
         var target = new ArchiveTarget(
             repository.Descriptor.Id, index.Timeline.Id, index.Timeline.BranchLsn, index.LastCommitTime, RecordCrc: null);
-        index.Save(state.With(target.RepositoryId, target));
+        index.Save(state.With(target.RepositoryId, target), cancellationToken);
         _findings.Add(BackupNeeded(index, index.Timeline.BranchLsn));
     }
 

@@ -82,9 +82,10 @@ internal sealed class ArchiveKeeper
     };
 
     /// <summary>Writes a new state durably, once the index is not suspended; null removes the file: the log is archived no more.</summary>
-    public void Save(ArchiveState? state)
+    /// <exception cref="OperationCanceledException">It was cancelled while the index was suspended; nothing was written.</exception>
+    public void Save(ArchiveState? state, CancellationToken cancellationToken)
     {
-        _quiesce.Enter(CancellationToken.None);
+        _quiesce.Enter(cancellationToken);
         try
         {
             SaveNow(state);

@@ -37,7 +37,8 @@ internal interface ILogSource : IDisposable
     LogPosition? Position { get; set; }
 
     /// <summary>Remembers a new state durably; null: the log is archived no more. The position is remembered with it.</summary>
-    void Save(ArchiveState? state);
+    /// <exception cref="OperationCanceledException">It was cancelled, and is not written unless it could be at once.</exception>
+    void Save(ArchiveState? state, CancellationToken cancellationToken);
 
     /// <inheritdoc cref="HestiaIndex.SnapshotLog"/>
     LogSnapshot SnapshotLog();

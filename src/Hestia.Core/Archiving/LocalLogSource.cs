@@ -51,7 +51,7 @@ internal sealed class LocalLogSource : ILogSource
         }
     }
 
-    public void Save(ArchiveState? state) => _index.Archive.Save(state);
+    public void Save(ArchiveState? state, CancellationToken cancellationToken) => _index.Archive.Save(state, cancellationToken);
 
     public LogSnapshot SnapshotLog() => _index.SnapshotLog();
 

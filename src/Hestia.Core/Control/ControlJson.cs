@@ -23,6 +23,7 @@ namespace Hestia.Core.Control;
 [JsonSerializable(typeof(Consistency.CheckOptions))]
 [JsonSerializable(typeof(Consistency.CheckReport))]
 [JsonSerializable(typeof(SuspendArguments))]
+[JsonSerializable(typeof(ResumeArguments))]
 [JsonSerializable(typeof(Suspending.SuspensionInfo))]
 [JsonSerializable(typeof(Suspending.SuspensionResult))]
 [JsonSerializable(typeof(DurabilityArguments))]

@@ -79,9 +79,9 @@ internal sealed class ControlServer : IDisposable
                     taken = true;
                     _ = ServeAsync(stream);
                 }
-                catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException && !_stop.IsCancellationRequested)
+                catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Net.Sockets.SocketException && !_stop.IsCancellationRequested)
                 {
-                    // Out of descriptors, or a client that was gone before it was there. The endpoint is not worth failing for.
+                    // Out of descriptors, a client that was gone before it was there, or no leave for the next pipe. The endpoint is not worth failing for.
                     await Task.Delay(FailurePause, _stop.Token).ConfigureAwait(false);
                 }
                 finally
@@ -90,7 +90,7 @@ internal sealed class ControlServer : IDisposable
                 }
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or IOException or System.Net.Sockets.SocketException)
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or IOException or UnauthorizedAccessException or System.Net.Sockets.SocketException)
         {
             // being closed
         }

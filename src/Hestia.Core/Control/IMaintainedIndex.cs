@@ -36,7 +36,7 @@ public interface IMaintainedIndex
     SuspensionInfo Suspend(TimeSpan duration, CancellationToken cancellationToken = default);
 
     /// <inheritdoc cref="HestiaIndex.Resume"/>
-    SuspensionResult Resume(CancellationToken cancellationToken = default);
+    SuspensionResult Resume(DateTimeOffset? began = null, CancellationToken cancellationToken = default);
 
     /// <inheritdoc cref="HestiaIndex.SetDurability(Durability, CancellationToken)"/>
     DurabilityChange SetDurability(Durability durability, CancellationToken cancellationToken = default);

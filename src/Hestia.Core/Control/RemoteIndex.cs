@@ -73,7 +73,7 @@ public sealed class RemoteIndex : IMaintainedIndex
             {
                 if (waited > Settling) throw InUse(path, owner, null);
             }
-            else if (owner.Endpoint == LockOwner.EndpointOpening)
+            else if (owner.Endpoint is LockOwner.EndpointOpening or LockOwner.EndpointClosing)
             {
                 if (waited > Transition) throw InUse(path, owner, null);
             }
@@ -112,8 +112,8 @@ public sealed class RemoteIndex : IMaintainedIndex
         Call(ControlOperations.Suspend, new SuspendArguments(duration.TotalSeconds), null, cancellationToken);
 
     /// <inheritdoc/>
-    public SuspensionResult Resume(CancellationToken cancellationToken = default) =>
-        Call(ControlOperations.Resume, new NoArguments(), null, cancellationToken);
+    public SuspensionResult Resume(DateTimeOffset? began = null, CancellationToken cancellationToken = default) =>
+        Call(ControlOperations.Resume, new ResumeArguments(began), null, cancellationToken);
 
     /// <inheritdoc/>
     public DurabilityChange SetDurability(Durability durability, CancellationToken cancellationToken = default) =>
@@ -221,6 +221,7 @@ public sealed class RemoteIndex : IMaintainedIndex
             { Endpoint: LockOwner.EndpointFailed } => (
                 $"{owner}, which could serve no control endpoint there", "Do it in that process, or close the index there first."),
             { Endpoint: LockOwner.EndpointOpening } => ($"{owner}, which is still opening it", "Try again when it is open."),
+            { Endpoint: LockOwner.EndpointClosing } => ($"{owner}, which is still closing it", "Try again when it is closed."),
             { Endpoint: null } => (
                 $"{owner}, which serves no control endpoint: a creation, a repair, a restore, or an older version of Hestia",
                 "Wait until it is done, or close the index there first."),

@@ -59,11 +59,11 @@ internal sealed class RemoteLogSource : ILogSource
 
     private string WalDirectory => System.IO.Path.Combine(Path, FileNames.Wal);
 
-    public void Save(ArchiveState? state)
+    public void Save(ArchiveState? state, CancellationToken cancellationToken)
     {
         var position = Position is { } p ? new WirePosition(System.IO.Path.GetFileName(p.Path), p.Salt, p.Offset, p.Shipped) : null;
         _index.Call(
-            ControlOperations.ArchiveSave, new ArchiveSaveArguments(_lease.Name, state?.Serialize(), position), null, CancellationToken.None);
+            ControlOperations.ArchiveSave, new ArchiveSaveArguments(_lease.Name, state?.Serialize(), position), null, cancellationToken);
         State = state;
     }
 

@@ -336,16 +336,27 @@ internal static partial class Platform
         if (fchmod(socket, (uint)mode) != 0) throw LastError("fchmod failed on a socket");
     }
 
-    /// <summary>Whether a path names a socket: the only kind of file that cannot be opened for what it is.</summary>
+    /// <summary>
+    /// Whether a path names a socket; a link to one is none. Asked of the file system, not by opening it: another user's socket can be looked at and not be opened.
+    /// </summary>
+    /// <exception cref="IOException">There is nothing of that name, or it cannot be looked at.</exception>
     [UnsupportedOSPlatform("windows")]
-    public static bool IsSocket(string path)
+    public static unsafe bool IsSocket(string path)
     {
-        const int ENXIO = 6, EOPNOTSUPP = 102; // the latter on macOS
-        var nonBlocking = OperatingSystem.IsMacOS() ? 0x4 : 0x800;
-        var descriptor = open(path, nonBlocking | CloseOnExec, 0);
-        if (descriptor < 0) return Marshal.GetLastPInvokeError() is ENXIO or EOPNOTSUPP or ENOTSUP;
-        new SafeFileHandle(descriptor, ownsHandle: true).Dispose();
-        return false;
+        const int FileType = 0xF000, Socket = 0xC000;
+        var buffer = stackalloc byte[256];
+        if (OperatingSystem.IsLinux())
+        {
+            const int AtCurrentDirectory = -100, NoFollow = 0x100;
+            const uint Type = 0x1;
+            if (statx(AtCurrentDirectory, path, NoFollow, Type, buffer) != 0) throw LastError($"statx failed on '{path}'");
+            return (*(ushort*)(buffer + 28) & FileType) == Socket;
+        }
+
+        // macOS: the mode follows the device in both processors' struct stat of 64-bit inodes.
+        var failed = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? lstat64(path, buffer) : lstat(path, buffer);
+        if (failed != 0) throw LastError($"lstat failed on '{path}'");
+        return (*(ushort*)(buffer + 4) & FileType) == Socket;
     }
 
     /// <summary>Whether the process at the other end of a socket runs as this user, or as root. The kernel says so, not the process.</summary>
@@ -372,6 +383,15 @@ internal static partial class Platform
     [SupportedOSPlatform("windows")]
     public static int ServerOf(SafePipeHandle pipe) => GetNamedPipeServerProcessId(pipe, out var id) ? (int)id
         : throw new IOException($"The process behind a pipe is not known: {Marshal.GetLastPInvokeErrorMessage()}");
+
+    /// <summary>Whether a pipe of that name is there, also if all its instances are taken.</summary>
+    [SupportedOSPlatform("windows")]
+    public static bool PipeExists(string name)
+    {
+        const uint NoWait = 1;
+        const int FileNotFound = 2;
+        return WaitNamedPipeW(@"\\.\pipe\" + name, NoWait) || Marshal.GetLastPInvokeError() != FileNotFound;
+    }
 
     private static bool IsTransientOnWindows(Exception e) =>
         OperatingSystem.IsWindows() && (e is IOException && (e.HResult & 0xFFFF) is 32 or 33 or 5 || e is UnauthorizedAccessException && (e.HResult & 0xFFFF) == 5);
@@ -437,6 +457,12 @@ internal static partial class Platform
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static unsafe partial int statx(int directory, string path, int flags, uint mask, byte* buffer);
 
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static unsafe partial int lstat(string path, byte* buffer);
+
+    [LibraryImport("libc", EntryPoint = "lstat$INODE64", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static unsafe partial int lstat64(string path, byte* buffer);
+
     [LibraryImport("libc")]
     private static partial uint geteuid();
 
@@ -451,6 +477,10 @@ internal static partial class Platform
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int getpeereid(SafeSocketHandle descriptor, out uint user, out uint group);
+
+    [LibraryImport("kernel32", SetLastError = true, StringMarshalling = StringMarshalling.Utf16)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    private static partial bool WaitNamedPipeW(string name, uint milliseconds);
 
     [LibraryImport("kernel32", SetLastError = true)]
     [return: MarshalAs(UnmanagedType.Bool)]

@@ -17,12 +17,28 @@ internal sealed class WindowsEndpoint : LocalListener
     private const string PipePrefix = "Hestia-";
     private const int BufferBytes = 16 << 10;
 
+    private static readonly TimeSpan GoneAfter = TimeSpan.FromMilliseconds(500);
+
     private readonly string _pipe = PipePrefix + Convert.ToHexString(RandomNumberGenerator.GetBytes(16)).ToLowerInvariant();
     private readonly object _gate = new();
     private NamedPipeServerStream? _waiting;
     private bool _disposed;
 
-    public WindowsEndpoint() => _waiting = Create(PipeOptions.FirstPipeInstance);
+    /// <exception cref="UnauthorizedAccessException">The owner's own logon came over the network, so the rule that keeps the network out keeps it out as well.</exception>
+    public WindowsEndpoint()
+    {
+        _waiting = Create(PipeOptions.FirstPipeInstance);
+        try
+        {
+            // The rights of the first instance decide over the ones that follow: better found out now than with the first client.
+            Create(PipeOptions.None).Dispose();
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            _waiting.Dispose();
+            throw new UnauthorizedAccessException("A logon over the network (WinRM, SSH) cannot serve a pipe that is closed to the network.", e);
+        }
+    }
 
     public override string Name => Prefix + _pipe;
 
@@ -34,7 +50,7 @@ internal sealed class WindowsEndpoint : LocalListener
             ".", name[Prefix.Length..], PipeDirection.InOut, PipeOptions.Asynchronous, TokenImpersonationLevel.Identification);
         try
         {
-            await pipe.ConnectAsync(cancellationToken).ConfigureAwait(false);
+            await ConnectAsync(pipe, name[Prefix.Length..], cancellationToken).ConfigureAwait(false);
             var server = Platform.ServerOf(pipe.SafePipeHandle);
             if (server != processId) throw new IOException($"Process {server} listens on '{name}', not process {processId}, which holds the lock.");
             return pipe;
@@ -43,6 +59,24 @@ internal sealed class WindowsEndpoint : LocalListener
         {
             await pipe.DisposeAsync().ConfigureAwait(false);
             throw;
+        }
+    }
+
+    /// <summary>Without a time of its own the client would look for a pipe that is gone until it is cancelled.</summary>
+    private static async Task ConnectAsync(NamedPipeClientStream pipe, string name, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                await pipe.ConnectAsync((int)GoneAfter.TotalMilliseconds, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+            catch (TimeoutException e)
+            {
+                if (!Platform.PipeExists(name)) throw new IOException($"Nobody listens on the pipe '{name}'.", e);
+                // As many as may wait are waiting.
+            }
         }
     }
 

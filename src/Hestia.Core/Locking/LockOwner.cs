@@ -15,6 +15,9 @@ public sealed record LockOwner(int ProcessId, string Host, string ProcessName, D
     /// <summary><see cref="Endpoint"/> of an owner that is still recovering; it will say more when it is done.</summary>
     internal const string EndpointOpening = "opening";
 
+    /// <summary><see cref="Endpoint"/> of an owner that flushes for the last time and takes no more requests.</summary>
+    internal const string EndpointClosing = "closing";
+
     /// <summary><see cref="Endpoint"/> of an owner that was told not to have one.</summary>
     internal const string EndpointOff = "off";
 
@@ -31,7 +34,7 @@ public sealed record LockOwner(int ProcessId, string Host, string ProcessName, D
 
     /// <summary>
     /// Where the owner can be reached by other processes of its user, or root and Administrators: <c>socket:NAME</c>, a socket in the folder, or
-    /// <c>pipe:NAME</c>, a named pipe; <c>opening</c>, <c>off</c> or <c>failed</c>; null if it has none (a repair, an older version).
+    /// <c>pipe:NAME</c>, a named pipe; <c>opening</c>, <c>closing</c>, <c>off</c> or <c>failed</c>; null if it has none (a repair, an older version).
     /// </summary>
     public string? Endpoint { get; init; }
 

@@ -9,10 +9,14 @@ namespace Hestia.Core.Suspending;
 /// </summary>
 internal sealed class Suspension(IndexContext context)
 {
+    /// <summary>So many windows that nobody has asked for since are remembered.</summary>
+    private const int MaxExpired = 16;
+
     private readonly object _gate = new();
     private readonly WorkScheduler _scheduler = context.Options.Scheduler;
     private volatile SuspensionInfo? _current;
-    private SuspensionResult? _expired; // told to the Resume that comes too late
+    private readonly List<SuspensionResult> _expired = []; // told to the Resume that comes too late; the newest last
+    private bool _endedByLimit; // the last one
     private IDisposable? _timer;
     private long _began;
 
@@ -39,10 +43,10 @@ internal sealed class Suspension(IndexContext context)
         var info = new SuspensionInfo(lsn, now, now + duration);
         lock (_gate)
         {
-            _expired = null;
+            _endedByLimit = false;
             _began = Stopwatch.GetTimestamp();
             _current = info;
-            _timer = _scheduler.After(duration, () => End(SuspensionEnd.Expired));
+            _timer = _scheduler.After(duration, () => End(SuspensionEnd.Expired, info.Began)); // and none that began while the timer was on its way
         }
 
         context.Events?.Raise(
@@ -52,15 +56,23 @@ internal sealed class Suspension(IndexContext context)
         return info;
     }
 
-    /// <summary>Ends the window; null if there is none. Closing keeps the gate closed: nothing is to change any more.</summary>
-    public SuspensionResult? End(SuspensionEnd how)
+    /// <summary>
+    /// Ends the window; null if there is none, or another one than the one that began then. Closing keeps the gate closed: nothing is to change any more.
+    /// </summary>
+    public SuspensionResult? End(SuspensionEnd how, DateTimeOffset? began = null)
     {
         SuspensionResult result;
         lock (_gate)
         {
-            if (_current is not { } current) return null;
+            if (_current is not { } current || (began is { } meant && meant != current.Began)) return null;
             result = new SuspensionResult(current.Lsn, current.Began, context.Files.Clock.GetUtcNow(), Stopwatch.GetElapsedTime(_began), how);
-            if (how == SuspensionEnd.Expired) _expired = result;
+            if (how == SuspensionEnd.Expired)
+            {
+                if (_expired.Count == MaxExpired) _expired.RemoveAt(0);
+                _expired.Add(result);
+                _endedByLimit = true;
+            }
+
             _timer?.Dispose();
             _timer = null;
             if (how != SuspensionEnd.Closed) context.Quiesce.Open();
@@ -88,15 +100,25 @@ internal sealed class Suspension(IndexContext context)
         return result;
     }
 
-    /// <summary>The window that its time limit ended, once; or null.</summary>
-    public SuspensionResult? TakeExpired()
+    /// <summary>The window that its time limit ended, once; or null. Without a beginning it is the last there was, if that ended so.</summary>
+    public SuspensionResult? TakeExpired(DateTimeOffset? began)
     {
         lock (_gate)
         {
-            var result = _expired;
-            _expired = null;
+            var at = began is { } meant ? _expired.FindIndex(result => result.Began == meant) : _endedByLimit ? _expired.Count - 1 : -1;
+            if (at < 0) return null;
+            var result = _expired[at];
+            if (at == _expired.Count - 1) _endedByLimit = false;
+            _expired.RemoveAt(at);
             return result;
         }
+    }
+
+    /// <summary>Waits for the end of the window, outside the leader's place.</summary>
+    /// <exception cref="OperationCanceledException">It was cancelled before.</exception>
+    public void AwaitEnd(CancellationToken cancellationToken)
+    {
+        if (_current is not null) _scheduler.WaitUntil(_gate, () => _current is null, Timeout.InfiniteTimeSpan, cancellationToken);
     }
 
     /// <summary>The commit leader waits for the end of the window.</summary>

@@ -59,12 +59,12 @@ public sealed class GetHestiaIndexCommand : HestiaCmdlet
     /// <summary>Of an owner that cannot be asked at least the files tell who it is.</summary>
     private static IndexInfo Look(string path, CancellationToken token)
     {
-        if (SessionRegistry.Find(path) is { } session) return new IndexInfo(session.Engine.GetStatus(token), IndexVia.Session);
+        if (SessionRegistry.Find(path) is { } session) return new IndexInfo(session.Engine.GetStatus(token), session.Path, IndexVia.Session);
         var description = IndexDescription.Read(path);
         if (!description.InUse) return new IndexInfo(description);
         try
         {
-            if (RemoteIndex.Find(path, token) is { } remote) return new IndexInfo(remote.GetStatus(token), IndexVia.Endpoint);
+            if (RemoteIndex.Find(path, token) is { } remote) return new IndexInfo(remote.GetStatus(token), remote.Path, IndexVia.Endpoint);
         }
         catch (HestiaException e) when (e.Code is HestiaErrorCode.IndexInUse or HestiaErrorCode.AccessDenied or HestiaErrorCode.TimedOut
             or HestiaErrorCode.OwnerLost or HestiaErrorCode.IndexClosed or HestiaErrorCode.ControlUnsupported)

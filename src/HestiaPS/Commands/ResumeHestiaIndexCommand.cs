@@ -7,11 +7,15 @@ namespace HestiaPS.Commands;
 [OutputType(typeof(ResumeReport))]
 public sealed class ResumeHestiaIndexCommand : OpenIndexTargetCmdlet
 {
+    /// <summary>Began of the report of Suspend-HestiaIndex: only that suspension is ended, and another one left alone.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public DateTimeOffset? Began { get; set; }
+
     private protected override void ProcessTarget(IndexTarget target)
     {
         if (!ShouldProcess(target.Path, "Let writers go on")) return;
         var done = TryItem(target.Path, () => Run($"Resuming {target.Name}", (_, token) =>
-            WithOpenIndex(target, (index, via) => new ResumeReport(index, index.Resume(token), via), token)), out var report);
+            WithOpenIndex(target, (index, via) => new ResumeReport(index, index.Resume(Began, token), via), token)), out var report);
         if (!done) return;
         if (report.Expired)
         {

@@ -33,11 +33,14 @@ public sealed class IndexInfo
         LastBackup = description.LastBackup;
     }
 
-    internal IndexInfo(IndexStatus status, IndexVia via)
+    /// <param name="status">What its owner says.</param>
+    /// <param name="path">The directory as this process names it; the owner may know it by another name.</param>
+    /// <param name="via">Who was asked.</param>
+    internal IndexInfo(IndexStatus status, string path, IndexVia via)
     {
         Via = via;
         Name = status.Name;
-        Path = status.Path;
+        Path = path;
         Id = status.Id;
         Created = status.Created.ToUniversalTime();
         InUse = true;

@@ -39,7 +39,7 @@ public sealed partial class AccessListTests : IDisposable
         var path = _fixture.IndexPath;
         using (var index = HestiaIndex.Create(path, new IndexSettings { KeyEncoding = DataEncoding.Utf8, ValueEncoding = DataEncoding.Utf8 }, IndexFixture.Small))
             IndexFixture.Fill(index, 0, 50);
-        using var repository = BackupRepository.Create(_fixture.RepositoryPath);
+        using var repository = _fixture.Open();
         var backup = repository.Backup(path).BackupId;
         File.SetUnixFileMode(path, (UnixFileMode)0b111_101_000);
         if (setxattr(path, Access, s_list, (nuint)s_list.Length, 0) != 0) Assert.Skip("The file system of the temporary folder has no access lists.");

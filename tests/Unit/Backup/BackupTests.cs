@@ -12,6 +12,18 @@ public sealed class BackupTests : IDisposable
     public void Dispose() => _fixture.Dispose();
 
     [Fact]
+    public void An_index_open_for_reading_is_backed_up_beside_its_readers_once_it_is_flushed()
+    {
+        using var repository = _fixture.Open();
+        string path;
+        using (var index = _fixture.Create(50)) path = index.Path;
+        using var reader = HestiaIndex.Open(path, new IndexOptions { ReadOnly = true });
+        var result = repository.Backup(path);
+        Assert.Equal((IndexVia.Opened, reader.LastLsn), (result.Via, result.Lsn));
+        Assert.Equal(IndexFixture.Bytes(IndexFixture.Value(7)), reader.Get(IndexFixture.Bytes(IndexFixture.Key(7))));
+    }
+
+    [Fact]
     public void A_backup_taken_while_writers_and_compaction_run_is_exact_at_its_lsn()
     {
         const int Writers = 3;

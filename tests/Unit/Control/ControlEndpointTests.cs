@@ -234,6 +234,66 @@ public sealed class ControlEndpointTests : IDisposable
     }
 
     [Fact]
+    public void A_link_to_a_socket_is_no_socket_of_ours()
+    {
+        RequireUnix();
+        HestiaIndex.Create(IndexPath).Close();
+        var other = _folder["other.socket"];
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Bind(new UnixDomainSocketEndPoint(other));
+        File.CreateSymbolicLink(SocketPath, other);
+        using var index = HestiaIndex.Open(IndexPath);
+        Assert.Null(index.ControlEndpoint);
+        Assert.Equal(other, new FileInfo(SocketPath).LinkTarget);
+    }
+
+    /// <summary>A repair or a look by root that was killed, before the service that owns the folder starts again.</summary>
+    [Fact]
+    public void What_root_left_is_replaced_by_the_user_who_owns_the_folder()
+    {
+        SystemTools.Require(root: true, "setpriv", "chown");
+        if (OperatingSystem.IsWindows()) return;
+        HestiaIndex.Create(IndexPath).Close();
+        SystemTools.MustRun("chown", "-R", "65534:65534", _folder.Path);
+        using var left = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        left.Bind(new UnixDomainSocketEndPoint(SocketPath)); // nobody listens
+        File.SetUnixFileMode(SocketPath, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        using var owner = new ChildProcess(
+            ["latency", IndexPath], [SystemTools.Find("setpriv")!, "--reuid=65534", "--regid=65534", "--clear-groups"]);
+        try
+        {
+            owner.WaitFor("o");
+        }
+        catch (InvalidOperationException e)
+        {
+            Assert.Skip($"Another user cannot run programs from here. {e.Message}");
+            return;
+        }
+
+        var remote = RemoteIndex.Find(IndexPath)!;
+        Assert.Equal(owner.Id, remote.Owner.ProcessId);
+        remote.Flush();
+    }
+
+    [Fact]
+    public void An_owner_that_is_closing_says_so_and_is_waited_for()
+    {
+        HestiaIndex.Create(IndexPath).Close();
+        var lockPath = Path.Combine(IndexPath, FileNames.Lock);
+        Assert.Equal(LockOwner.EndpointClosing, LockOwner.Read(FileSystem.Physical, IndexPath)!.Endpoint);
+        var held = FileSystem.Physical.TryLock(lockPath, shared: false)!;
+        held.WriteBody((LockOwner.Current(TimeProvider.System) with { Endpoint = LockOwner.EndpointClosing }).Serialize());
+        var lastFlush = new Thread(() =>
+        {
+            Thread.Sleep(3000);
+            held.Dispose();
+        });
+        lastFlush.Start();
+        Assert.Null(RemoteIndex.Find(IndexPath)); // closed by then
+        lastFlush.Join();
+    }
+
+    [Fact]
     public void A_lock_that_names_another_host_or_an_endpoint_where_nobody_is_says_so()
     {
         RequireUnix();

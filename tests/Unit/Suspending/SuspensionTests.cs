@@ -185,6 +185,70 @@ public sealed class SuspensionTests : IndexTestBase
     }
 
     [Fact]
+    public void Resume_that_names_its_suspension_leaves_another_alone()
+    {
+        using var index = HestiaIndex.Create(IndexPath);
+        var first = index.Suspend(TimeSpan.FromMilliseconds(200));
+        index.Put("a"u8, "1"u8); // waits for its end
+        var second = index.Suspend(s_long);
+        var late = index.Resume(first.Began);
+        Assert.True(late.Expired);
+        Assert.Equal((first.Lsn, first.Began), (late.Lsn, late.Began));
+        Assert.Equal(second, index.Suspension);
+        var e = Assert.Throws<HestiaException>(() => index.Resume(first.Began));
+        Assert.Equal(HestiaErrorCode.IndexNotSuspended, e.Code);
+        Assert.Contains($"{second.Until:u}", e.Message, StringComparison.Ordinal);
+        Assert.Equal(second, index.Suspension);
+        var ended = Hestia.Core.Control.RemoteIndex.Find(IndexPath)!.Resume(second.Began);
+        Assert.Equal((second.Lsn, second.Began, SuspensionEnd.Resumed), (ended.Lsn, ended.Began, ended.End));
+        Assert.Equal(HestiaErrorCode.IndexNotSuspended, Assert.Throws<HestiaException>(() => index.Resume()).Code);
+    }
+
+    [Theory]
+    [InlineData("durability")]
+    [InlineData("timeline")]
+    [InlineData("archive")]
+    public void What_waits_for_its_end_holds_up_no_writer_beyond_its_time_and_can_be_cancelled(string what)
+    {
+        using var index = HestiaIndex.Create(IndexPath, options: new IndexOptions { WriteTimeout = TimeSpan.FromMilliseconds(500) });
+        index.Put("a"u8, "1"u8);
+        var (durability, timeline) = (index.Durability, index.Timeline);
+        index.Suspend(TimeSpan.FromSeconds(30));
+        using var cancel = new CancellationTokenSource();
+        void Change(CancellationToken token)
+        {
+            if (what == "durability") index.SetDurability(Durability.Off, token);
+            else if (what == "timeline") index.BeginTimeline(detached: false, token);
+            else index.Archive.Save(Hestia.Core.Archiving.ArchiveKeeper.NewState(index.Id, index.Path), token);
+        }
+
+        var clock = Stopwatch.StartNew();
+        Exception? ended = null;
+        var changing = new Thread(() => ended = Record.Exception(() => Change(cancel.Token)));
+        changing.Start();
+        Thread.Sleep(200);
+        Assert.Equal(HestiaErrorCode.TimedOut, Assert.Throws<HestiaException>(() => index.Put("b"u8, "2"u8)).Code);
+        cancel.Cancel();
+        Assert.True(changing.Join(TimeSpan.FromSeconds(40)));
+        Assert.IsAssignableFrom<OperationCanceledException>(ended);
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(15), $"It took {clock.Elapsed}.");
+        Assert.Equal((durability, timeline), (index.Durability, index.Timeline));
+        Assert.Null(index.Archive.State);
+        Assert.NotNull(index.Suspension);
+
+        changing = new Thread(() => ended = Record.Exception(() => Change(CancellationToken.None)));
+        changing.Start();
+        Thread.Sleep(100);
+        index.Resume();
+        Assert.True(changing.Join(TimeSpan.FromSeconds(30)));
+        Assert.Null(ended);
+        if (what == "durability") Assert.Equal(Durability.Off, index.Durability);
+        else if (what == "timeline") Assert.NotEqual(timeline, index.Timeline);
+        else Assert.NotNull(index.Archive.State);
+        index.Put("b"u8, "2"u8);
+    }
+
+    [Fact]
     public void Second_suspension_is_refused_and_says_until_when()
     {
         using var index = HestiaIndex.Create(IndexPath);

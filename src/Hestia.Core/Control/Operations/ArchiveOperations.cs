@@ -137,7 +137,7 @@ internal sealed class ArchiveSaveOperation() : ControlOperation<ArchiveSaveArgum
     protected override Done Run(ControlCall call, ArchiveSaveArguments arguments)
     {
         var source = call.Leases.Renew<ArchiveTurn>(arguments.Lease).Source;
-        source.Save(arguments.State is null ? null : Parse(arguments.State, call.Index));
+        source.Save(arguments.State is null ? null : Parse(arguments.State, call.Index), call.CancellationToken);
         if (arguments.Position is { } position)
         {
             if (position.File != Path.GetFileName(position.File)) throw new JsonException("a log file is named by its name alone.");

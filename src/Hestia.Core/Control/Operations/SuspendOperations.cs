@@ -17,14 +17,18 @@ internal sealed class SuspendOperation() : ControlOperation<SuspendArguments, Su
         var info = call.Index.Suspend(TimeSpan.FromSeconds(arguments.Seconds), call.CancellationToken);
         if (!call.CancellationToken.IsCancellationRequested) return info;
         // Nobody is left who knows of it.
-        call.Index.Resume();
+        call.Index.Resume(info.Began);
         throw new OperationCanceledException(call.CancellationToken);
     }
 }
 
+/// <summary>Wants a suspension ended.</summary>
+/// <param name="Began">When the one that is meant began; null: whichever is in force.</param>
+internal sealed record ResumeArguments(DateTimeOffset? Began);
+
 /// <summary>Lets writers go on.</summary>
-internal sealed class ResumeOperation() : ControlOperation<NoArguments, SuspensionResult>(
-    "resume", ControlJson.Default.NoArguments, ControlJson.Default.SuspensionResult)
+internal sealed class ResumeOperation() : ControlOperation<ResumeArguments, SuspensionResult>(
+    "resume", ControlJson.Default.ResumeArguments, ControlJson.Default.SuspensionResult)
 {
-    protected override SuspensionResult Run(ControlCall call, NoArguments arguments) => call.Index.Resume();
+    protected override SuspensionResult Run(ControlCall call, ResumeArguments arguments) => call.Index.Resume(arguments.Began);
 }
