@@ -39,9 +39,12 @@ internal readonly record struct S3Place(string Bucket, string Prefix)
 
     public override string ToString() => Scheme + Bucket + (Prefix.Length == 0 ? "" : "/" + Prefix[..^1]);
 
+    /// <summary>What stands before an '@' may be somebody's secret: it is not said.</summary>
     private static HestiaException Invalid(string url, string why) => new(
         HestiaErrorCode.InvalidOption,
-        $"'{url}' does not name a place for a repository: {why}.",
-        url,
+        $"'{Masked(url)}' does not name a place for a repository: {why}.",
+        Masked(url),
         "Write s3://bucket/prefix, the prefix of letters, digits and '.', '-', '_', '=', '+', '/'.");
+
+    private static string Masked(string url) => url.LastIndexOf('@') is var at and >= 0 ? $"{Scheme}***{url[at..]}" : url;
 }

@@ -138,7 +138,7 @@ internal sealed class S3Store : RepositoryStore
         try
         {
             // Nearly always the name is free, and a host may be allowed no more than that.
-            if (!_noConditions && TryPutNew(name, content, cancellationToken)) return;
+            if (!_noConditions && !content.Replaces && TryPutNew(name, content, cancellationToken)) return;
             content.Rewind();
             _upload.Put(name, content, onlyIfNew: false, cancellationToken);
         }

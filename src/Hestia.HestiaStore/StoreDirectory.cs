@@ -79,24 +79,7 @@ public sealed class StoreDirectory
     /// <summary>Refuses a directory that is open, or may be.</summary>
     /// <param name="allowUnknownOwner">Go on where the owner cannot be looked up from here (a lock from another machine).</param>
     /// <exception cref="HestiaException">IndexInUse, with the owner named.</exception>
-    public void RequireNotInUse(bool allowUnknownOwner = false)
-    {
-        var found = ReadLock();
-        if (found.State == StoreLockState.Alive)
-        {
-            throw new HestiaException(
-                HestiaErrorCode.IndexInUse, $"The HestiaStore directory '{Path}' is open: {found}. {found.Reason}", Path, "Close it there first.");
-        }
-
-        if (found.State == StoreLockState.Unknown && !allowUnknownOwner)
-        {
-            throw new HestiaException(
-                HestiaErrorCode.IndexInUse,
-                $"The HestiaStore directory '{Path}' may be open: {found}. {found.Reason}",
-                Path,
-                "Make sure that it is closed there, then use -Force.");
-        }
-    }
+    public void RequireNotInUse(bool allowUnknownOwner = false) => RequireNotInUse(_files, Path, allowUnknownOwner);
 
     /// <summary>
     /// Reads every live entry in the order of the key type: delta files over the main file of each segment, the log that a crash left over
@@ -139,6 +122,47 @@ public sealed class StoreDirectory
         {
             return false;
         }
+    }
+
+    /// <summary>As <see cref="RequireNotInUse(bool)"/>, of a directory whose manifest may be lost or not understood.</summary>
+    internal static void RequireNotInUse(FileSystem files, string path, bool allowUnknownOwner)
+    {
+        var found = StoreLock.Read(files, path);
+        if (found.State == StoreLockState.Alive)
+        {
+            throw new HestiaException(
+                HestiaErrorCode.IndexInUse, $"The HestiaStore directory '{path}' is open: {found}. {found.Reason}", path, "Close it there first.");
+        }
+
+        if (found.State == StoreLockState.Unknown && !allowUnknownOwner)
+        {
+            throw new HestiaException(
+                HestiaErrorCode.IndexInUse,
+                $"The HestiaStore directory '{path}' may be open: {found}. {found.Reason}",
+                path,
+                "Make sure that it is closed there, then use -Force.");
+        }
+    }
+
+    /// <summary>Name of an index as its manifest says it, of whatever version; the folder's where that cannot be read.</summary>
+    internal static string NameOf(FileSystem files, string path)
+    {
+        RequireOne(files, path);
+        try
+        {
+            var properties = JavaProperties.Parse(files.ReadAllBytes(System.IO.Path.Combine(path, StoreFileNames.Manifest), JavaProperties.MaxFileBytes));
+            if (properties.Text(StoreManifest.NameProperty) is { Length: > 0 } name) return name;
+        }
+        catch (Exception e) when (e is InvalidDataException or FileNotFoundException)
+        {
+            // Lost or damaged; what cannot be read for another reason is refused by whoever reads the files.
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw HestiaException.FromIO(e, path, "reading");
+        }
+
+        return System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(path));
     }
 
     /// <summary>Every file below a directory, in order of path.</summary>

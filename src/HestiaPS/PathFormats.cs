@@ -1,6 +1,7 @@
 using System.Text;
 using Hestia.Core;
 using Hestia.HestiaStore;
+using Hestia.HestiaStore.Importing;
 using Hestia.HestiaStore.Wal;
 
 namespace HestiaPS;
@@ -29,8 +30,8 @@ internal static class PathFormats
                 HestiaErrorCode.ForeignFormat,
                 $"'{path}' is a directory of HestiaStore (Java), which this command does not serve.",
                 path,
-                "Import-HestiaIndex makes an index of it; Test-HestiaIndex, Repair-HestiaIndex, Get-HestiaIndex, Test-HestiaWal and "
-                    + "Get-HestiaWalRecord take it as it is.",
+                "Import-HestiaIndex makes an index of it; Backup-HestiaIndex, Test-HestiaIndex, Repair-HestiaIndex, Get-HestiaIndex, Test-HestiaWal "
+                    + "and Get-HestiaWalRecord take it as it is; what is to be made or restored goes to a folder of its own.",
                 refusal);
         }
 
@@ -48,6 +49,7 @@ internal static class PathFormats
         {
             if (File.Exists(path)) return BeginsWith(path, s_sqlite) ? "a database of SQLite" : null;
             if (!Directory.Exists(path)) return null;
+            if (StoreImport.Recognizes(path)) return "an export of HestiaStore (Import-HestiaIndex -Source reads it)";
             bool Has(string pattern) => Directory.EnumerateFiles(path, pattern).Any();
             if (Has("repository.json")) return "a repository of Hestia backups (Get-HestiaBackup lists them)";
             if (Has("CURRENT") && Has("MANIFEST-*")) return Has("OPTIONS-*") || Has("*.sst") ? "a database of RocksDB" : "a database of LevelDB";

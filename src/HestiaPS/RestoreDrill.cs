@@ -18,14 +18,15 @@ internal sealed class RestoreDrill(BackupRepository repository, Func<string> scr
     public void Run(BackupTestResult result, Runner run, Func<object, string?> validate)
     {
         var folder = "";
-        var scratch = "";
+        var place = "";
         try
         {
-            scratch = scratchPath();
+            var scratch = place = scratchPath();
             if (!Directory.Exists(scratch))
                 throw new HestiaException(HestiaErrorCode.PathNotFound, $"There is no folder '{scratch}'.", scratch);
-            folder = Path.Combine(scratch, FolderPrefix + Guid.NewGuid().ToString("n")[..12]);
-            Directory.CreateDirectory(folder);
+            place = Path.Combine(scratch, FolderPrefix + Guid.NewGuid().ToString("n")[..12]);
+            Directory.CreateDirectory(place);
+            folder = place;
             Restore(result, Path.Combine(folder, "index"), run, validate);
         }
         catch (Exception e) when (Failures.IsReportable(e))
@@ -36,7 +37,7 @@ internal sealed class RestoreDrill(BackupRepository repository, Func<string> scr
                     or HestiaErrorCode.AccessDenied or HestiaErrorCode.LockUnsupported,
             };
             // The same codes may speak of the repository: a right that was taken away, say. That is what a drill is to find.
-            ofScratch &= e is not HestiaException { Target: { } target } || scratch.Length == 0 || IsWithin(target, scratch);
+            ofScratch &= e is not HestiaException { Target: { } target } || place.Length == 0 || IsWithin(target, place);
             result.Status = ofScratch ? BackupTestStatus.Skipped : BackupTestStatus.Failed;
             result.Reason = e.Message;
         }
@@ -46,8 +47,12 @@ internal sealed class RestoreDrill(BackupRepository repository, Func<string> scr
         }
     }
 
-    private static bool IsWithin(object target, string folder) =>
-        target is string path && path.StartsWith(folder, OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase);
+    private static bool IsWithin(object target, string folder)
+    {
+        var comparison = OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
+        return target is string path
+            && (path.Equals(folder, comparison) || path.StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, comparison));
+    }
 
     private void Restore(BackupTestResult result, string path, Runner run, Func<object, string?> validate)
     {

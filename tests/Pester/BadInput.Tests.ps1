@@ -94,6 +94,18 @@ Describe 'A path of the wrong type' {
 Describe 'An index in use by another process' {
     AfterEach { Close-TestSession }
 
+    It 'is IndexInUse and names who reads it' -Skip:(-not $IsLinux) {
+        $path = New-ClosedIndex
+        $child = Start-Child "`$ix = Open-HestiaIndex -Path '$path' -ReadOnly; 'open'; Start-Sleep 60"
+        try {
+            $null = Wait-Output $child open
+            $null = Assert-Failure { Open-HestiaIndex -Path $path } IndexInUse -Names $path, "pid $($child.Id)", ([Environment]::MachineName)
+        } finally {
+            Send-Signal $child KILL
+            $null = Wait-Child $child
+        }
+    }
+
     It 'is IndexInUse and names pid, host and since' {
         $path = New-TestPath
         # Without an endpoint: with one it would be reached through that process.

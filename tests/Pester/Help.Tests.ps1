@@ -110,6 +110,20 @@ Describe 'The pages' {
         (Get-Help about_HestiaPS | Out-String) | Should -Match 'LONG DESCRIPTION'
     }
 
+    It 'do what the tour in the README says' {
+        . $PSScriptRoot/TestSupport.ps1
+        $readme = Get-Content -LiteralPath (Join-Path $root 'README.md') -Raw
+        $tour = [regex]::Match($readme, '(?s)## Two minutes\s+```powershell\r?\n(.*?)```').Groups[1].Value
+        $tour | Should -Not -BeNullOrEmpty
+        $folder = New-TestPath tour
+        $null = New-Item -ItemType Directory $folder
+        $child = Invoke-Child "`$ErrorActionPreference = 'Stop'; Set-Location '$folder'`n$tour"
+        $child.Error | Should -BeNullOrEmpty
+        $child.ExitCode | Should -Be 0
+        $child.Output | Should -Match 'order/1003'
+        (Test-HestiaIndex -Path (Join-Path $folder orders)).Entries | Should -Be 3
+    }
+
     It 'are all in the table of the README' {
         $readme = Get-Content -LiteralPath (Join-Path $root 'README.md') -Raw
         foreach ($name in (Get-Command -Module HestiaPS -CommandType Cmdlet).Name) { $readme | Should -BeLike "*docs/cmdlets/$name.md*" }

@@ -28,5 +28,13 @@ Describe 'Invoke-HestiaFlush' {
         $ix = New-TestIndex -Count 5
         Invoke-HestiaFlush -Index $ix -WhatIf | Should -BeNullOrEmpty
         $ix.Checkpoint | Should -Be 0
+        (Invoke-Child "`$ix = Open-HestiaIndex -Path '$(New-TestPath)' -Create; Set-HestiaEntry -Index `$ix -Key a -Value 1; Invoke-HestiaFlush -Index `$ix -WhatIf").Output |
+            Should -BeLike '*Flush 1 write into segments*'
+    }
+
+    It 'looks with -WhatIf at an index that is closed, and refuses one that is not there' {
+        $path = New-ClosedIndex
+        (Invoke-Child "Invoke-HestiaFlush -Path '$path' -WhatIf").Output | Should -BeLike '*Flush 0 writes into segments*'
+        $null = Assert-Failure { Invoke-HestiaFlush -Path "$path-missing" -WhatIf } PathNotFound
     }
 }

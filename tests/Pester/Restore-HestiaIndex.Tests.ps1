@@ -46,6 +46,12 @@ Describe 'Restore-HestiaIndex' {
         (Test-HestiaIndex -Path $ix.Path).Entries | Should -Be 200
     }
 
+    It 'refuses with -WhatIf what it would refuse' {
+        Get-ChildItem (Join-Path $repository objects) -Recurse -File | Select-Object -First 1 | Remove-Item
+        $null = Assert-Failure { Restore-HestiaIndex -Repository $repository -BackupId $backup.BackupId -Path $target -WhatIf } ObjectMissing
+        Test-Path -LiteralPath $target | Should -BeFalse
+    }
+
     It 'says with -WhatIf what it would fetch, and restores nothing' {
         $child = Invoke-Child "Restore-HestiaIndex -Repository '$repository' -BackupId '$($backup.BackupId)' -Path '$target' -WhatIf"
         $child.Output | Should -BeLike "*What if:*1 segment*$($backup.BackupId)*fetching*free*"

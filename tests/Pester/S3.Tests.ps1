@@ -244,6 +244,14 @@ Describe 'Names for repositories' {
         $null = Assert-Failure $Call InvalidOption -Category InvalidArgument
     }
 
+    It 'repeat nothing that may be a secret' {
+        foreach ($call in { New-HestiaRepository s3://AKIA:topsecret@bucket/x -Region r }, { Get-HestiaRepository s3://AKIA:topsecret@bucket/x -Region r }) {
+            $failure = Assert-Failure $call InvalidOption
+            $failure.Exception.Message | Should -Not -Match topsecret
+            "$($failure.TargetObject) $($failure.Exception)" | Should -Not -Match topsecret
+        }
+    }
+
     It 'say when their file is damaged' {
         $null = Register-HestiaRepository a $path
         Set-Content -LiteralPath $env:HESTIAPS_REPOSITORIES '{'

@@ -1,3 +1,7 @@
+BeforeDiscovery {
+    $otherUser = $IsLinux -and (& id -u) -eq 0 -and (Get-Command setpriv -ErrorAction Ignore)
+}
+
 BeforeAll { . $PSScriptRoot/TestSupport.ps1 }
 
 Describe 'Test-HestiaBackup' {
@@ -96,6 +100,45 @@ Describe 'Test-HestiaBackup' {
         $errors[0].FullyQualifiedErrorId | Should -BeLike 'DrillSkipped,*'
         Test-Path -LiteralPath $nowhere | Should -BeFalse
         $null = Assert-Failure { $backup | Test-HestiaBackup -Drill } InvalidOption
+    }
+
+    It 'fails a drill of a repository that it may not read, and skips one for which it may not write, whatever the folders are called' -Skip:(-not $otherUser) {
+        $base = New-TestPath base
+        $null = New-Item -ItemType Directory $base, "$base/scratch", "$base/closed"
+        Copy-Item -LiteralPath $repository -Destination "$base/scratch-repo" -Recurse
+        & chmod 777 "$base/scratch"
+        & chmod -R o+rX "$base/scratch-repo"
+        $file = Get-ChildItem "$base/scratch-repo/objects" -Recurse -File | Select-Object -First 1
+        & chmod 000 $file.FullName
+        $script = @"
+foreach (`$scratch in 'scratch', 'closed') {
+    `$row = Test-HestiaBackup -Repository '$base/scratch-repo' -Latest -Drill -ScratchPath "$base/`$scratch" -ErrorAction SilentlyContinue
+    `$scratch, `$row.Status, `$row.Reason -join '|'
+}
+"@
+        $up = $TestDrive
+        while ($up -ne '/' -and $up -ne (Split-Path ([IO.Path]::GetTempPath()))) { & chmod a+rx $up 2>$null; $up = Split-Path $up }
+        $child = Invoke-Child $script -Prefix setpriv, '--reuid=65534', '--regid=65534', '--clear-groups' -Environment @{
+            HOME = '/tmp'; XDG_CACHE_HOME = '/tmp/none'; POWERSHELL_TELEMETRY_OPTOUT = '1'
+        }
+        if (-not $child.Output) {
+            Set-ItResult -Skipped -Because "another user cannot read the module: $($child.Error)"
+            return
+        }
+        $rows = @($child.Output -split '\r?\n' | Where-Object { $_ })
+        $rows[0] | Should -BeLike 'scratch|Failed|*'
+        $rows[1] | Should -BeLike 'closed|Skipped|*' -Because 'it is the scratch folder that cannot be written'
+        $rows[1] | Should -Not -BeLike '*removed*'
+        Get-ChildItem -LiteralPath "$base/scratch", "$base/closed" -Force | Should -BeNullOrEmpty
+    }
+
+    It 'has a row for a backup that was there when it was listed' {
+        $listed = Get-HestiaBackup -Repository $repository
+        Get-ChildItem (Join-Path $repository backups) -Recurse -File -Filter "$($backup.BackupId).json" | Remove-Item
+        $row = $listed | Test-HestiaBackup -ErrorVariable errors -ErrorAction SilentlyContinue
+        $row.Status | Should -Be Failed
+        $row.IndexName | Should -Be $backup.IndexName
+        $errors[0].FullyQualifiedErrorId | Should -BeLike 'BackupNotFound,*'
     }
 
     It 'has one row for each index, also for one without a backup and for one that cannot be read' {

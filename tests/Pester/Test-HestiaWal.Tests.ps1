@@ -19,6 +19,18 @@ Describe 'Test-HestiaWal' {
         (Get-ChildItem (Join-Path $ix.Path wal) | Test-HestiaWal).LastLsn | Should -Be 30
     }
 
+    It 'takes no other file for a log: <Name>' -ForEach @(
+        @{ Name = 'README.md'; Bytes = [byte[]][char[]]"# A title`n`nAnd text, more of it than a header has. ".PadRight(400) }
+        @{ Name = 'random.wal'; Bytes = [byte[]](1..20000 | ForEach-Object { ($_ * 7919 -bxor ($_ -shr 3)) % 251 + 1 }) }
+        @{ Name = 'two'; Bytes = [byte[]](72, 105) }
+    ) {
+        $file = New-TestPath $Name
+        [IO.File]::WriteAllBytes($file, $Bytes)
+        $null = Assert-Failure { Test-HestiaWal -Path $file } NotAnIndex -Names $file
+        $null = Assert-Failure { Test-HestiaWal -Path $file -Quiet } NotAnIndex
+        $null = Assert-Failure { Get-HestiaWalRecord -Path $file } NotAnIndex -Names $file
+    }
+
     It 'finds the log of a closed index healthy and changes nothing' {
         $path = New-ClosedIndex
         $before = Get-FolderState $path

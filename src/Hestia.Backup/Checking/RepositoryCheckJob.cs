@@ -115,7 +115,7 @@ internal sealed class RepositoryCheckJob(
                 indexes[i] = indexes[i] with { Healthy = false };
             }
 
-            if (options.MaxArchiveLag is not { } limit) break;
+            if (options.MaxArchiveLag is not { } limit) continue;
             if (ArchiveCheck.FindLag(repository, archives, indexes[i], limit, now, cancellationToken) is not { } finding) continue;
             _findings.Add(finding);
             indexes[i] = indexes[i] with { Healthy = false };

@@ -65,7 +65,7 @@ internal sealed class EncryptedStore(RepositoryStore inner, RepositoryCipher cip
         }
 
         var storedName = cipher.StoredName(name);
-        using var encrypted = new EncryptedContent(cipher, storedName, content) { TrustsSize = content.TrustsSize };
+        using var encrypted = new EncryptedContent(cipher, storedName, content) { TrustsSize = content.TrustsSize, Replaces = content.Replaces };
         inner.Put(storedName, encrypted, cancellationToken);
     }
 

@@ -4,6 +4,7 @@ using Hestia.Backup.Jobs;
 using Hestia.Backup.Pruning;
 using Hestia.Backup.Retention;
 using Hestia.Core;
+using Hestia.Core.Control;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 
@@ -37,7 +38,8 @@ internal sealed class FileSetBackupJob(
         {
             Files = new FileSetSource(kind, manifest, Confirm),
         };
-        var result = new BackupJob(repository, options, progress, cancellationToken).Run(source, marker, started, begun);
+        var result = new BackupJob(repository, options, progress, cancellationToken).Run(source, marker, started, begun) with { Via = IndexVia.Files };
+        var errors = check.Findings.Where(static f => f.Severity == FindingSeverity.Error).ToList();
         return check.Healthy
             ? result
             : result with
@@ -47,8 +49,8 @@ internal sealed class FileSetBackupJob(
                     new Finding(
                         FindingSeverity.Warning,
                         nameof(HestiaErrorCode.SourceDamaged),
-                        $"'{folder}' is damaged, and so is what was backed up: "
-                        + check.Findings.First(static f => f.Severity == FindingSeverity.Error).Message,
+                        $"'{folder}' is damaged or not understood, and so is what was backed up: {errors[0]}"
+                            + (errors.Count > 1 ? $" (and {errors.Count - 1:N0} more; Test-HestiaIndex lists them)" : ""),
                         folder),
                 ],
             };

@@ -30,6 +30,8 @@ internal sealed record BackupSummary
     /// <summary>Longest head: a source path of 32,767 characters, escaped, fits.</summary>
     public const int MaxHeadBytes = 512 << 10;
 
+    private static readonly long s_maxCommitTime = (DateTimeOffset.MaxValue - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+
     private static ReadOnlySpan<byte> SealOpening => ",\"headSha256\":\""u8;
 
     private static ReadOnlySpan<byte> SealEnding => "\",\n"u8;
@@ -176,7 +178,7 @@ internal sealed record BackupSummary
                 Started = FormatVersions.Time(root.GetProperty("started")),
                 Completed = FormatVersions.Time(root.GetProperty("completed")),
                 Lsn = new Lsn(root.GetProperty("lsn").GetUInt64()),
-                CheckpointTime = root.GetProperty("checkpointTime").GetInt64(),
+                CheckpointTime = CommitTime(root.GetProperty("checkpointTime").GetInt64()),
                 Entries = root.GetProperty("entries").GetInt64(),
                 Segments = root.GetProperty("segmentCount").GetInt32(),
                 Bytes = root.GetProperty("bytes").GetInt64(),
@@ -193,6 +195,10 @@ internal sealed record BackupSummary
             throw new InvalidDataException($"its first line cannot be understood: {e.Message}", e);
         }
     }
+
+    /// <summary>Microseconds since 1970 that are a time at all; 0 is none.</summary>
+    private static long CommitTime(long microseconds) => microseconds >= 0 && microseconds <= s_maxCommitTime
+        ? microseconds : throw new InvalidDataException($"its checkpoint time, {microseconds}, is no time.");
 
     private static FileSetHead ReadFileSet(JsonElement element) =>
         new(element.GetProperty("kind").GetString()!, element.GetProperty("title").GetString()!);

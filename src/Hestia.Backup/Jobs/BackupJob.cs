@@ -252,6 +252,7 @@ internal sealed class BackupJob(
             {
                 IsForeign = isForeign,
                 TrustsSize = !notes.Names(name),
+                Replaces = notes.Names(name),
             };
             DamageNotes.Put(repository, name, content, stop);
             meter.AddItem();

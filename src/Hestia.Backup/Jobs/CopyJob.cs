@@ -194,6 +194,7 @@ internal sealed class CopyJob(
             using var content = new StoredContent(source, segment.Id, segment.Size, meter, stop)
             {
                 TrustsSize = notes is not null && !notes.Names(name),
+                Replaces = notes is null || notes.Names(name),
             };
             DamageNotes.Put(destination, name, content, stop);
             lock (_sent)

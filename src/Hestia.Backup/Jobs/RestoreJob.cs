@@ -8,6 +8,7 @@ using Hestia.Core.Consistency;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Segments;
+using Hestia.Core.Wal;
 
 namespace Hestia.Backup.Jobs;
 
@@ -38,6 +39,7 @@ internal sealed class RestoreJob(
         _fetch.RefuseOverlap(targetPath);
         using var target = RestoreTarget.Inspect(_files, targetPath, options.Force);
         var (local, bytesToFetch) = Divide(manifest, target);
+        _fetch.RefuseIncomplete(manifest, cancellationToken);
         return new RestorePlan(
             manifest.Summary.BackupId,
             target.Path,
@@ -88,7 +90,7 @@ internal sealed class RestoreJob(
             IndexName = manifest.Summary.IndexName,
             Path = target.Path,
             Lsn = point.Lsn,
-            PointInTime = DateTimeOffset.UnixEpoch.AddMicroseconds(restored.LastCommitTime),
+            PointInTime = WalFormat.FromMicroseconds(restored.LastCommitTime),
             Entries = report.Entries,
             Bytes = restored.SegmentBytes,
             BytesFetched = _bytesFetched,
@@ -98,7 +100,7 @@ internal sealed class RestoreJob(
             ArchivePieces = point.Pieces.Count,
             RecordsReplayed = _recordsReplayed,
             RecoverableToLsn = point.RecoverableTo,
-            RecoverableToTime = point.RecoverableToTime == 0 ? null : DateTimeOffset.UnixEpoch.AddMicroseconds(point.RecoverableToTime),
+            RecoverableToTime = point.RecoverableToTime == 0 ? null : WalFormat.FromMicroseconds(point.RecoverableToTime),
             ReplacedIndex = target.State == TargetState.Index,
             Findings = _findings,
             Duration = Stopwatch.GetElapsedTime(begun),
@@ -280,9 +282,10 @@ internal sealed class RestoreJob(
         try
         {
             if (_files.FileLength(source) != segment.Size) return false;
-            // A file of a dead restore may never have been synced.
+            // A file of a dead restore may never have been synced, or at its failed sync the kernel took it for written: a sync alone would
+            // not write it, so its bytes are written over themselves.
             using var file = _files.Open(source, isOld ? FileOpenMode.ReadSequential : FileOpenMode.ReadWrite);
-            if (VerifiedCopy.Run(file.Read, null, segment.Id, segment.Size, Count, token) is null)
+            if (VerifiedCopy.Run(file.Read, isOld ? null : file, segment.Id, segment.Size, Count, token) is null)
             {
                 if (_files.TryLink(source, destination))
                 {

@@ -78,7 +78,7 @@ internal sealed class RestoreTarget : IDisposable
     /// </summary>
     public IReadOnlyList<string> Leftovers { get; private set; } = [];
 
-    private string ReplacedPath => System.IO.Path.Combine(_parent, _name + ReplacedPart + _id);
+    internal string ReplacedPath => System.IO.Path.Combine(_parent, _name + ReplacedPart + _id);
 
     /// <summary>Looks at a place without taking or changing anything.</summary>
     /// <exception cref="HestiaException">As <see cref="Claim"/>.</exception>
@@ -398,6 +398,7 @@ internal sealed class RestoreTarget : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
+            if (placed && !_files.DirectoryExists(StagingPath)) throw Unproven(aside, cause, e);
             if (_files.DirectoryExists(Path)) return; // only the sync failed: the names are right
             throw new HestiaException(
                 HestiaErrorCode.IoError,
@@ -406,6 +407,32 @@ internal sealed class RestoreTarget : IDisposable
                 "Rename it back, or run the restore again, which does.",
                 cause);
         }
+    }
+
+    /// <summary>
+    /// Both are there and the new one has the name, though nobody knows whether it keeps it through a power loss. An empty staging folder beside them keeps
+    /// the next restore from taking the swap for done and removing the old one.
+    /// </summary>
+    private HestiaException Unproven(bool aside, Exception cause, Exception second)
+    {
+        var said = $"The restored index is in '{Path}', but may not be after a power loss ({cause.Message}), and could not be taken back ({second.Message}).";
+        if (!aside) return new HestiaException(HestiaErrorCode.IoError, said, Path, "Check the device, then the index with Test-HestiaIndex.", cause);
+        try
+        {
+            _files.CreateDirectory(StagingPath);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Then the message is all there is.
+        }
+
+        _halfSwapped = true;
+        return new HestiaException(
+            HestiaErrorCode.IoError,
+            $"{said} What it replaced lies complete in '{ReplacedPath}'.",
+            Path,
+            $"Check the device and the index. Then remove '{ReplacedPath}' and '{StagingPath}', or rename the old index back.",
+            cause);
     }
 
     /// <summary>

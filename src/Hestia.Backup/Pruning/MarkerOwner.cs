@@ -26,6 +26,8 @@ internal sealed record MarkerOwner(LockOwner Process, string Scope)
         json.WriteString("scope", Scope);
     }
 
+    private static readonly TimeSpan s_clockTolerance = TimeSpan.FromMinutes(1);
+
     public static MarkerOwner Read(JsonElement root) => new(
         new LockOwner(
             root.GetProperty("pid").GetInt32(),
@@ -41,7 +43,8 @@ internal sealed record MarkerOwner(LockOwner Process, string Scope)
         try
         {
             using var process = System.Diagnostics.Process.GetProcessById(Process.ProcessId);
-            return process.HasExited;
+            // A number is used again: one that began after the marker was written is another process. Clocks are allowed a minute.
+            return process.HasExited || process.StartTime.ToUniversalTime() > Process.Since.UtcDateTime + s_clockTolerance;
         }
         catch (ArgumentException)
         {

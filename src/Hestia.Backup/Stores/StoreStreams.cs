@@ -44,6 +44,12 @@ internal abstract class ObjectContent : IDisposable
     /// </summary>
     public bool TrustsSize { get; init; }
 
+    /// <summary>
+    /// Whether what has the name is known to be damaged: then it is replaced, also if the store says that the very same is there. What lies below a store
+    /// may rot without its noticing.
+    /// </summary>
+    public bool Replaces { get; init; }
+
     /// <summary>Some bytes, at least one; 0 only at the end.</summary>
     public abstract int Read(Span<byte> buffer);
 

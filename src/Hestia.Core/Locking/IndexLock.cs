@@ -104,11 +104,29 @@ internal static class IndexLock
             "Close it there first, or work through that process.");
     }
 
-    private static HestiaException InUseByReaders(string indexPath) => new(
-        HestiaErrorCode.IndexInUse,
-        $"The index '{indexPath}' is open for reading, here or in another process; its .lock names only writers.",
-        indexPath,
-        "Close the read-only sessions first.");
+    /// <summary>A .lock names its writer only; of readers the system knows, where it tells.</summary>
+    private static HestiaException InUseByReaders(string indexPath)
+    {
+        var readers = new List<string>();
+        foreach (var id in Platform.FindLockHolders(Path.Combine(indexPath, FileNames.Lock))) readers.Add(Describe(id));
+        var by = readers.Count == 0 ? "here or in another process; its .lock names only writers" : $"by {string.Join(" and ", readers)} on {Environment.MachineName}";
+        return new HestiaException(
+            HestiaErrorCode.IndexInUse, $"The index '{indexPath}' is open for reading, {by}.", indexPath, "Close the read-only sessions first.");
+    }
+
+    private static string Describe(int processId)
+    {
+        if (processId == Environment.ProcessId) return $"this process ({processId})";
+        try
+        {
+            using var process = System.Diagnostics.Process.GetProcessById(processId);
+            return $"pid {processId} ({process.ProcessName})";
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        {
+            return $"pid {processId}"; // it ended just now
+        }
+    }
 
     private static HestiaException Unsupported(string path, Exception cause) => new(
         HestiaErrorCode.LockUnsupported,

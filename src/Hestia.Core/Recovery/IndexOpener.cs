@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using Hestia.Core.Archiving;
 using Hestia.Core.Caching;
@@ -20,6 +21,8 @@ namespace Hestia.Core.Recovery;
 /// </summary>
 internal static class IndexOpener
 {
+    private const int RewriteBytes = 1 << 20;
+
     /// <summary>What opening gives: the parts of a running index.</summary>
     internal sealed record Opened(
         IndexContext Context,
@@ -123,8 +126,8 @@ internal static class IndexOpener
         if (choice.Damaged.Count > 0) (manifest, bytes, file, lastNumber) = ReplaceDamaged(context, store, choice, notices);
 
         using var replay = new Replay(context, store, manifest, bytes, file, lastNumber, readOnly);
+        if (!readOnly) RewriteLog(context, scan, cancellationToken);
         replay.Run(scan, cancellationToken);
-        if (!readOnly) SyncLog(context, scan);
         var lastLsn = replay.LastLsn > manifest.Checkpoint ? replay.LastLsn : manifest.Checkpoint;
         var live = replay.TakeLive(lastLsn);
         try
@@ -255,16 +258,39 @@ internal static class IndexOpener
         return (manifest, bytes, file, manifest.Number);
     }
 
-    /// <summary>What was replayed may have been read from the page cache: it is durable only after a sync of our own.</summary>
-    private static void SyncLog(IndexContext context, WalScanResult scan)
+    /// <summary>
+    /// Makes durable what is about to be replayed. It may be in the page cache only, and a sync would not do: whoever had the index before may have
+    /// ended at a failed one, after which the kernel takes the pages for written and the next sync, through whatever handle, returns normally
+    /// and writes nothing. So every needed byte is written over itself first. Power lost meanwhile finds the same bytes, old or new.
+    /// </summary>
+    private static void RewriteLog(IndexContext context, WalScanResult scan, CancellationToken cancellationToken)
     {
-        foreach (var scanned in scan.Files)
+        var buffer = ArrayPool<byte>.Shared.Rent(RewriteBytes);
+        try
         {
-            if (!scanned.Needed || scanned.Records == 0) continue;
-            using var file = context.Files.Open(scanned.Path, FileOpenMode.ReadWrite);
-            // The space reserved behind the last record is given back; nothing is appended to this file any more.
-            if (file.Length > scanned.UsedUpTo) file.SetLength(scanned.UsedUpTo);
-            file.Sync();
+            foreach (var scanned in scan.Files)
+            {
+                // A log that is needed is one that a crash or a failure left: closing makes segments of it.
+                if (!scanned.Needed || scanned.Records == 0) continue;
+                using var file = context.Files.Open(scanned.Path, FileOpenMode.ReadWrite);
+                // The space reserved behind the last record is given back; nothing is appended to this file any more.
+                if (file.Length > scanned.UsedUpTo) file.SetLength(scanned.UsedUpTo);
+                for (var at = 0L; at < scanned.UsedUpTo;)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    var read = file.Read(at, buffer.AsSpan(0, (int)Math.Min(RewriteBytes, scanned.UsedUpTo - at)));
+                    if (read == 0) break; // shorter than a moment ago: replay, which reads it again, tells
+                    file.Write(at, buffer.AsSpan(0, read));
+                    file.StartWriting(at, read);
+                    at += read;
+                }
+
+                file.Sync();
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 

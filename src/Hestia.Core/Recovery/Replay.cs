@@ -73,7 +73,6 @@ internal sealed class Replay : IDisposable
     private void WriteOut()
     {
         if (_readOnly || _memtable.AllocatedBytes < _context.Options.MemtableBytes) return;
-        // The log these operations came from was found whole but maybe not synced; the segment is, before the manifest names it.
         _memtable.Freeze();
         var info = Flusher.WriteSegment(_context, retired: null, _memtable);
         var segments = new List<ManifestSegment>(_manifest.Segments.Count + 1);

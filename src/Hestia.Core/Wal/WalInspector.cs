@@ -71,6 +71,7 @@ public static class WalInspector
 
     internal static WalReport Check(FileSystem files, string path, WalScanOptions options, CancellationToken cancellationToken = default)
     {
+        RefuseForeign(files, path, cancellationToken);
         var scan = files.FileExists(path)
             ? WalScan.RunFile(files, path, options, cancellationToken)
             : WalScan.Run(files, DirectoryOf(files, path), options, cancellationToken);
@@ -118,6 +119,7 @@ public static class WalInspector
             throw new HestiaException(HestiaErrorCode.InvalidOption, $"Last is {options.Last}.", action: "Ask for 0 records or more.");
         }
 
+        RefuseForeign(files, path, cancellationToken);
         var paths = PathsOf(files, path);
         var records = Read(files, paths, options, cancellationToken);
         return options.Last is { } last ? Last(records, last) : records;
@@ -180,6 +182,33 @@ public static class WalInspector
         {
             throw HestiaException.FromIO(e, path, "listing");
         }
+    }
+
+    /// <summary>
+    /// A single file that neither is called like a log file, nor begins like one, nor has a record in it was given by mistake. In a wal directory it is no
+    /// more than a finding.
+    /// </summary>
+    private static void RefuseForeign(FileSystem files, string path, CancellationToken cancellationToken)
+    {
+        if (!files.FileExists(path) || WalFormat.TryParseFileName(Path.GetFileName(path), out _)) return;
+        var facts = new WalFileFacts { Path = path, Name = Path.GetFileName(path), NameLsn = new Lsn(1) };
+        try
+        {
+            facts.Read(files, scan: false, cancellationToken);
+            if (facts.HeaderStatus != WalHeaderStatus.Damaged) return;
+            facts.Read(files, scan: true, cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw HestiaException.FromIO(e, path, "reading");
+        }
+
+        if (facts.SawRecord || facts.Records > 0) return;
+        throw new HestiaException(
+            HestiaErrorCode.NotAnIndex,
+            $"'{path}' is no log file: it does not begin like one, and there is no record in it.",
+            path,
+            "Give an index, its wal directory, or a file out of that.");
     }
 
     private static List<(string Path, Lsn First)> PathsOf(FileSystem files, string path)

@@ -15,7 +15,9 @@ internal static class HestiaStoreVerdict
     {
         if (manifest is null)
         {
-            yield return Would(FindingSeverity.Warning, "HestiaStore would not open the index.", StoreFileNames.Manifest);
+            // What only we do not understand, HestiaStore may.
+            if (!check.Findings.Exists(static f => f.Code == StoreFindings.FormatUnsupported))
+                yield return Would(FindingSeverity.Warning, "HestiaStore would not open the index.", StoreFileNames.Manifest);
             yield break;
         }
 
@@ -63,7 +65,7 @@ internal static class HestiaStoreVerdict
 
     private static IEnumerable<Finding> OfLog(WalDirectoryScan log, StoreManifest manifest)
     {
-        if (log.Findings.Any(static f => f.Code is StoreFindings.WalFileName or StoreFindings.WalCheckpointDamaged || f.Code == StoreFindings.FormatUnsupported))
+        if (StoreWalInspector.RefusesFormat(log) || log.Findings.Any(static f => f.Code is StoreFindings.WalFileName or StoreFindings.WalCheckpointDamaged || f.Code == StoreFindings.FormatUnsupported))
         {
             yield return Would(FindingSeverity.Warning, "HestiaStore would not open the index.", StoreFileNames.Wal);
             yield break;
@@ -73,6 +75,8 @@ internal static class HestiaStoreVerdict
         var file = Path.Combine(StoreFileNames.Wal, broken.File);
         if (manifest.FailsOnTornWal) yield return Would(FindingSeverity.Warning,
             "HestiaStore would not open the index (wal.corruptionPolicy=FAIL_FAST).", file);
+        else if (broken.NextFile is null && log.EndsBelowCheckpoint) yield return Would(FindingSeverity.Warning,
+            $"HestiaStore would cut the log at offset {broken.Offset:N0}; that operations above the checkpoint may be gone it would not say.", file);
         else if (broken.NextFile is null) yield return Would(FindingSeverity.Information,
             $"HestiaStore would cut the log at offset {broken.Offset:N0}.", file);
         else

@@ -1,7 +1,8 @@
 using Hestia.Backup.FileSets;
 using Hestia.Core;
+using Hestia.Core.IO;
+using Hestia.HestiaStore.Checking;
 using Hestia.HestiaStore.Format;
-using Hestia.HestiaStore.Reading;
 
 namespace Hestia.HestiaStore.FileSets;
 
@@ -18,10 +19,10 @@ public sealed class StoreFileSet : FileSetKind
     public override bool Recognizes(string path) => StoreDirectory.IsStoreDirectory(path);
 
     /// <inheritdoc/>
-    public override FileSetDescription Describe(string path) => new(StoreDirectory.Open(path).Name);
+    public override FileSetDescription Describe(string path) => new(StoreDirectory.NameOf(FileSystem.Physical, path));
 
     /// <inheritdoc/>
-    public override void RefuseIfInUse(string path, bool allowUnknownOwner) => StoreDirectory.Open(path).RequireNotInUse(allowUnknownOwner);
+    public override void RefuseIfInUse(string path, bool allowUnknownOwner) => StoreDirectory.RequireNotInUse(FileSystem.Physical, path, allowUnknownOwner);
 
     /// <inheritdoc/>
     public override bool Includes(string relativePath) =>
@@ -44,20 +45,9 @@ public sealed class StoreFileSet : FileSetKind
     /// <inheritdoc/>
     public override FileSetCheck Check(string path, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
-        try
-        {
-            using var reader = StoreDirectory.Open(path).ReadEntries(new StoreReadOptions { AllowUnknownOwner = true }, cancellationToken);
-            while (reader.Read(cancellationToken))
-            {
-                if (reader.Entries % 1024 == 0) progress?.Report(new WorkProgress($"Checking {path}", reader.BytesRead, reader.BytesTotal, reader.Entries, 0));
-            }
-
-            return new FileSetCheck(true, reader.Entries, []);
-        }
-        catch (HestiaException e) when (e.Code is not (HestiaErrorCode.IoError or HestiaErrorCode.AccessDenied or HestiaErrorCode.IndexInUse
-            or HestiaErrorCode.SourceDamaged or HestiaErrorCode.DiskFull))
-        {
-            return new FileSetCheck(false, 0, [new Finding(FindingSeverity.Error, e.Code.ToString(), e.Message, path)]);
-        }
+        var report = StoreChecker.Check(path, progress, cancellationToken);
+        // A crash leaves a torn end of the log; the copy has it as the directory does, and both are read without it.
+        var errors = report.Findings.Where(static f => f.Severity == FindingSeverity.Error && f.Code != StoreFindings.WalTornTail).ToList();
+        return new FileSetCheck(errors.Count == 0, report.Entries, errors);
     }
 }

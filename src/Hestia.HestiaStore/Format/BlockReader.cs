@@ -21,6 +21,7 @@ internal sealed class BlockReader : IDisposable
     private readonly Action<long>? _onRead;
     private byte[] _block;
     private long _blockNumber = -1;
+    private long _loaded = -1; // the block that is in memory and was found right
     private int _at;
 
     /// <param name="files">Where the file is.</param>
@@ -53,10 +54,17 @@ internal sealed class BlockReader : IDisposable
     /// <summary>Bytes of payload of a block.</summary>
     public int BlockPayloadBytes => PayloadBytes;
 
-    /// <summary>Goes to a position of the payload; the block there is read and checked.</summary>
+    /// <summary>Goes to a position of the payload; the block there is read and checked, unless it is the one in memory.</summary>
     /// <exception cref="StoreDamageException">BlockDamaged.</exception>
     public void Seek(long position)
     {
+        if (position / PayloadBytes == _loaded)
+        {
+            _blockNumber = _loaded;
+            _at = (int)(position % PayloadBytes);
+            return;
+        }
+
         _blockNumber = position / PayloadBytes - 1;
         _at = PayloadBytes;
         if (NextBlock()) _at = (int)(position % PayloadBytes);
@@ -108,13 +116,14 @@ internal sealed class BlockReader : IDisposable
         var offset = (_blockNumber + 1) * _blockBytes;
         if (offset >= Length) return false;
         var block = _block.AsSpan(0, _blockBytes);
+        _loaded = -1;
         var read = _file.Read(offset, block);
         _onRead?.Invoke(read);
         if (read < _blockBytes) throw Damaged($"the last block is cut short: {read:N0} of {_blockBytes:N0} bytes are there.", offset);
         if (BinaryPrimitives.ReadUInt64BigEndian(block) != Magic) throw Damaged("no block begins here.", offset);
         if (BinaryPrimitives.ReadUInt64BigEndian(block[8..]) != Crc32.Compute(block[HeaderBytes..]))
             throw Damaged("the checksum of the block is wrong.", offset);
-        _blockNumber++;
+        _loaded = ++_blockNumber;
         _at = 0;
         return true;
     }

@@ -18,6 +18,7 @@ internal sealed class ChunkReader : IDisposable
     public const ulong Magic = 0x7468656F646F7261;
 
     private const int Version = 1;
+    private const int CancellationStride = 64 << 10;
 
     private readonly BlockReader _blocks;
     private readonly ChunkFilter[] _filters;
@@ -42,13 +43,15 @@ internal sealed class ChunkReader : IDisposable
     public long FileOffset => _blocks.FileOffset(Position);
 
     /// <summary>Goes on behind damage at the next place where a chunk begins; false if there is none.</summary>
-    public bool Resume()
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public bool Resume(CancellationToken cancellation)
     {
         _length = 0;
         Span<byte> magic = stackalloc byte[sizeof(ulong)];
         var position = Position + Alignment;
         while (_blocks.FileOffset(position) + HeaderBytes <= _blocks.Length)
         {
+            if (position % CancellationStride == 0) cancellation.ThrowIfCancellationRequested();
             try
             {
                 _blocks.Seek(position);

@@ -9,6 +9,9 @@ internal sealed class StoreManifest
 {
     public const int SchemaVersion = 2;
 
+    /// <summary>The property with the name of the index.</summary>
+    public const string NameProperty = "indexName";
+
     private const int MaxBlockBytes = 64 << 20;
     private const string SchemaVersionKey = "schema.version";
 
@@ -41,7 +44,7 @@ internal sealed class StoreManifest
 
     /// <summary>Whether properties are those of an index of HestiaStore, of whatever version.</summary>
     public static bool IsOne(JavaProperties properties) =>
-        properties.Text("keyTypeDescriptor") is not null && properties.Text("valueTypeDescriptor") is not null && properties.Text("indexName") is not null;
+        properties.Text("keyTypeDescriptor") is not null && properties.Text("valueTypeDescriptor") is not null && properties.Text(NameProperty) is not null;
 
     /// <summary>Reads and checks it; what is not understood is refused by name.</summary>
     /// <exception cref="StoreDamageException">ManifestMissing, ManifestDamaged, FormatUnsupported.</exception>
@@ -76,7 +79,7 @@ internal sealed class StoreManifest
             throw new InvalidDataException($"its Bloom filters have {hashes:N0} hash functions and {bloomBytes:N0} bytes");
         return new StoreManifest(properties)
         {
-            Name = Required(properties, "indexName"),
+            Name = Required(properties, NameProperty),
             KeyType = TypeOf(properties, "keyTypeDescriptor"),
             ValueType = TypeOf(properties, "valueTypeDescriptor"),
             BlockBytes = (int)blockBytes,

@@ -42,12 +42,13 @@ internal sealed class StoreDirectorySource : LogicalSource
     public override ReadOnlySpan<byte> Value => _values.Map(_reader.Value);
 
     public override IReadOnlyList<Finding> Findings => _reader.ReplayedOperations == 0
-        ? []
+        ? _reader.Warnings
         :
         [
             new Finding(
                 FindingSeverity.Information, "LogReplayed",
                 $"'{Path}' was not closed: {_reader.ReplayedOperations:N0} operations were taken from its log.", Path),
+            .. _reader.Warnings,
         ];
 
     public override bool MoveNext() => _reader.Read(_token);

@@ -16,6 +16,7 @@ internal sealed class SortedFileSource : EntrySource
     private int _valueAt;
     private int _valueLength;
     private readonly Action<StoreDamageException>? _onDamage;
+    private readonly CancellationToken _cancellation;
     private bool _isDropped;
     private bool _ended;
 
@@ -25,9 +26,12 @@ internal sealed class SortedFileSource : EntrySource
     /// <param name="manifest">How to read it.</param>
     /// <param name="onRead">Told of bytes as they are read, or null.</param>
     /// <param name="onDamage">To salvage: told of damage, behind which reading goes on where the next chunk begins. Null: damage ends it.</param>
+    /// <param name="cancellation">Ends the search for that chunk.</param>
     public SortedFileSource(
-        FileSystem files, string directory, string name, StoreManifest manifest, Action<long>? onRead = null, Action<StoreDamageException>? onDamage = null)
+        FileSystem files, string directory, string name, StoreManifest manifest, Action<long>? onRead = null, Action<StoreDamageException>? onDamage = null,
+        CancellationToken cancellation = default)
     {
+        _cancellation = cancellation;
         _onDamage = onDamage;
         _chunks = new ChunkReader(files, Path.Combine(directory, name), name, manifest.BlockBytes, manifest.DecodingFilters, onRead);
         _manifest = manifest;
@@ -59,7 +63,7 @@ internal sealed class SortedFileSource : EntrySource
                 _onDamage(e);
                 _isDropped = true;
                 if (e.Code == StoreFindings.KeyOrder) continue; // only this entry is of no use
-                _ended = !_chunks.Resume();
+                _ended = !_chunks.Resume(_cancellation);
                 _at = 0;
             }
         }

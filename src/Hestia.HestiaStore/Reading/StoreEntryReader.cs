@@ -53,6 +53,9 @@ public sealed class StoreEntryReader : IDisposable
     /// <summary>Operations of the log that segments did not hold yet; they are among the entries.</summary>
     public long ReplayedOperations { get; private set; }
 
+    /// <summary>What of the log is not among the entries although nothing is damaged by what can be told: a torn end, records of a log that is off.</summary>
+    internal IReadOnlyList<Finding> Warnings { get; private init; } = [];
+
     /// <summary>Bytes of segments read so far; may be asked by another thread.</summary>
     public long BytesRead => Interlocked.Read(ref _bytesRead);
 
@@ -103,9 +106,10 @@ public sealed class StoreEntryReader : IDisposable
         using var overlay = new WalOverlay(directory.KeyType, options.ScratchDirectory);
         try
         {
-            var replayed = ReadLog(directory, overlay, cancellationToken);
+            List<Finding> warnings = [];
+            var replayed = ReadLog(directory, overlay, warnings, cancellationToken);
             var map = RequireRouteMap(directory);
-            return new StoreEntryReader(directory, listing, overlay, map, onRead) { ReplayedOperations = replayed };
+            return new StoreEntryReader(directory, listing, overlay, map, onRead) { ReplayedOperations = replayed, Warnings = warnings };
         }
         catch (Exception e) when (Translate(directory, e) is { } translated)
         {
@@ -134,10 +138,21 @@ public sealed class StoreEntryReader : IDisposable
         return map ?? new RouteMap([]);
     }
 
-    private static long ReadLog(StoreDirectory directory, WalOverlay overlay, CancellationToken cancellationToken)
+    private static long ReadLog(StoreDirectory directory, WalOverlay overlay, List<Finding> warnings, CancellationToken cancellationToken)
     {
         var wal = Path.Combine(directory.Path, StoreFileNames.Wal);
-        if (!directory.WalEnabled) return 0; // HestiaStore does not look at what an earlier setting left there
+        if (!directory.WalEnabled)
+        {
+            // HestiaStore does not look at what an earlier setting left there.
+            if (!directory.Files.DirectoryExists(wal)) return 0;
+            var left = WalDirectoryScan.Run(directory.Files, wal, null, null, cancellationToken).PendingRecords;
+            if (left > 0)
+                warnings.Add(new Finding(FindingSeverity.Warning, StoreFindings.WalDisabled,
+                    $"The manifest says that there is no log, and {left:N0} operations above its checkpoint are there: they are not read, as HestiaStore "
+                        + "would not replay them.", StoreFileNames.Wal));
+            return 0;
+        }
+
         if (!directory.Files.DirectoryExists(wal))
             throw new StoreDamageException(StoreFindings.WalMissing, "the manifest says that writes go to a log, and its folder is missing.",
                 StoreFileNames.Wal);
@@ -155,6 +170,8 @@ public sealed class StoreEntryReader : IDisposable
         foreach (var finding in scan.Findings)
         {
             // What a crash leaves at the end was never acknowledged; HestiaStore cuts it as well. It makes a missing format.meta anew.
+            if (finding.Code == StoreFindings.WalTornTail)
+                warnings.Add(finding with { Severity = FindingSeverity.Warning, File = Path.Combine(StoreFileNames.Wal, finding.File ?? "") });
             if (finding.Severity != FindingSeverity.Error || finding.Code == StoreFindings.WalTornTail) continue;
             if (finding.Code == StoreFindings.WalFormatDamaged && scan.Files.Count == 0) continue;
             throw new StoreDamageException(finding.Code, finding.Message, Path.Combine(StoreFileNames.Wal, finding.File ?? ""), finding.Offset);

@@ -43,6 +43,7 @@ internal sealed class LogPlanner(StoreCheck check, StoreManifest manifest, Store
                 static context => Replace(context, StoreFileNames.WalFormat, WalMetadata.SerializeFormat()));
         if (log.Break is { } torn) PlanCut(log, torn);
         PlanCheckpoint(log, checkpoint);
+        PlanLoss(log);
     }
 
     private void PlanMissing()
@@ -74,23 +75,32 @@ internal sealed class LogPlanner(StoreCheck check, StoreManifest manifest, Store
                 context.Store)));
         // What stood at or below the checkpoint is in segments; every step of more than one above it is operations that are in no record.
         var before = checkpoint;
+        long last = 0;
         var gaps = 0;
         foreach (var record in StoreWalInspector.ReadRecords(files, log.Path, new Core.Wal.WalReadOptions(), cancellation))
         {
             var lsn = (long)record.FirstLsn.Value;
-            if (record.Damage is not null || lsn <= before) continue;
+            if (record.Damage is not null) continue;
+            last = Math.Max(last, lsn);
+            if (lsn <= before) continue;
             if (lsn > before + 1 && ++gaps <= MaxGapsNamed)
                 plan.Lose($"Operations {before + 1} to {lsn - 1} of the log are damaged or missing.", firstLsn: new Lsn((ulong)before + 1),
                     lastLsn: new Lsn((ulong)lsn - 1));
             before = lsn;
         }
 
+        last = Math.Max(last, log.Files[^1].FirstLsn - 1); // a last file without a record says what was before it
+        if (last < checkpoint) LoseAbove(last, checkpoint);
+        if (last > before) plan.Lose($"Operations {before + 1} to {last} of the log are missing.", firstLsn: new Lsn((ulong)before + 1),
+            lastLsn: new Lsn((ulong)last));
         if (gaps > MaxGapsNamed) plan.Lose($"{gaps - MaxGapsNamed:N0} more ranges of operations of the log are damaged or missing.");
     }
 
     private void PlanCut(WalDirectoryScan log, WalBreak torn)
     {
         var relative = Path.Combine(StoreFileNames.Wal, torn.File);
+        foreach (var later in log.Files.SkipWhile(f => f.Name != torn.File).Skip(1))
+            plan.Quarantine(StoreRepairActions.CutLogTail, Path.Combine(StoreFileNames.Wal, later.Name), "It holds no record, and the log ends before it.");
         if (torn.Offset == 0)
         {
             plan.Quarantine(StoreRepairActions.CutLogTail, relative, $"It holds no record: {torn.Problem}");
@@ -114,7 +124,8 @@ internal sealed class LogPlanner(StoreCheck check, StoreManifest manifest, Store
         var relative = Path.Combine(StoreFileNames.Wal, StoreFileNames.WalCheckpoint);
         if (log.Records == 0)
         {
-            if (checkpoint > 0 || log.Checkpoint is null)
+            var goesOn = log.Break is null && log.End == log.Checkpoint; // a new file that has no record yet
+            if ((checkpoint > 0 && !goesOn) || log.Checkpoint is null)
                 plan.Quarantine(StoreRepairActions.WriteCheckpoint, relative,
                     "The log is empty, and its checkpoint says otherwise; HestiaStore begins anew without one.");
         }
@@ -124,13 +135,36 @@ internal sealed class LogPlanner(StoreCheck check, StoreManifest manifest, Store
                 $"It is written as LSN {checkpoint}, so that every record of the log is replayed; replaying what segments hold already changes nothing.",
                 relative, context => Replace(context, StoreFileNames.WalCheckpoint, WalMetadata.SerializeCheckpoint(checkpoint)));
         }
-        else if (checkpoint > log.LastLsn)
+        else if (checkpoint > log.LastLsn && (log.Break is not null || log.EndsBelowCheckpoint))
         {
             plan.Add(StoreRepairActions.WriteCheckpoint,
                 $"It is set to LSN {log.LastLsn}, where the log ends; segments hold everything up to LSN {checkpoint}.",
                 relative, context => Replace(context, StoreFileNames.WalCheckpoint, WalMetadata.SerializeCheckpoint(log.LastLsn)));
         }
     }
+
+    private void PlanLoss(WalDirectoryScan log)
+    {
+        if (log.Checkpoint is not { } checkpoint)
+        {
+            if (log.Records == 0 || log.Break is not null)
+                plan.Lose("The checkpoint cannot be read, so that nothing says whether the log once went further: operations after the last flush may be missing.",
+                    firstLsn: new Lsn((ulong)log.LastLsn + 1));
+        }
+        else if (log.EndsBelowCheckpoint)
+        {
+            LoseAbove(log.End, checkpoint);
+        }
+        else if (log.LastMissing > 0)
+        {
+            var first = Math.Max(log.LastLsn, checkpoint) + 1;
+            plan.Lose($"Operations {first} to {log.LastMissing} of the log are missing.", firstLsn: new Lsn((ulong)first), lastLsn: new Lsn((ulong)log.LastMissing));
+        }
+    }
+
+    private void LoseAbove(long end, long checkpoint) => plan.Lose(
+        $"The log ends at LSN {end}, below its checkpoint (LSN {checkpoint}): operations above the checkpoint, which no segment holds, are gone if there were any.",
+        firstLsn: new Lsn((ulong)checkpoint + 1));
 
     private static void Replace(StoreRepairContext context, string name, byte[] content)
     {

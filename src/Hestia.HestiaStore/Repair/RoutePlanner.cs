@@ -120,8 +120,8 @@ internal sealed class RoutePlanner(FileSystem files, string directory, StoreMani
 
     private SegmentComparison Compare(StoreSegment one, List<StoreSegment> others)
     {
-        using var source = SegmentRewrite.Salvage(files, directory, manifest, one);
-        using var merged = new MergedSource(manifest.KeyType, [.. others.Select(o => SegmentRewrite.Salvage(files, directory, manifest, o))]);
+        using var source = SegmentRewrite.Salvage(files, directory, manifest, one, cancellation);
+        using var merged = new MergedSource(manifest.KeyType, [.. others.Select(o => SegmentRewrite.Salvage(files, directory, manifest, o, cancellation))]);
         return SegmentComparison.Of(manifest.KeyType, source, merged, cancellation);
     }
 

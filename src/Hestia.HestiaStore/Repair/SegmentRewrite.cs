@@ -17,7 +17,7 @@ internal sealed class SegmentRewrite(FileSystem files, string directory, StoreMa
     private const int DefaultKeysPerChunk = 1000;
 
     /// <summary>Main file and every delta file of a segment that are there, merged, with damage skipped.</summary>
-    public static MergedSource Salvage(FileSystem files, string directory, StoreManifest manifest, StoreSegment segment)
+    public static MergedSource Salvage(FileSystem files, string directory, StoreManifest manifest, StoreSegment segment, CancellationToken cancellation)
     {
         var sources = new List<EntrySource>();
         try
@@ -32,7 +32,8 @@ internal sealed class SegmentRewrite(FileSystem files, string directory, StoreMa
             throw;
         }
 
-        SortedFileSource Open(string name) => new(files, directory, Path.Combine(segment.Folder, name), manifest, onDamage: static _ => { });
+        SortedFileSource Open(string name) => new(files, directory, Path.Combine(segment.Folder, name), manifest, onDamage: static _ => { },
+            cancellation: cancellation);
     }
 
     /// <summary>Writes the next version and makes it the live one. Deleted entries are left out, as HestiaStore's compaction does.</summary>
@@ -53,7 +54,7 @@ internal sealed class SegmentRewrite(FileSystem files, string directory, StoreMa
         var bloom = manifest.BloomBytes > 0 && manifest.BloomHashFunctions > 0 ? new StoreBloomFilter(new byte[manifest.BloomBytes],
             manifest.BloomHashFunctions) : null;
         long entries;
-        using (var source = Salvage(files, directory, manifest, segment))
+        using (var source = Salvage(files, directory, manifest, segment, cancellation))
         using (var writer = new SortedFileWriter(files, temporary, manifest, KeysPerChunk(), (key, position) =>
         {
             AddScarce(scarce, before, key, position);

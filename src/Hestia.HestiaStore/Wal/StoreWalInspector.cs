@@ -179,6 +179,7 @@ public static class StoreWalInspector
         if (scan.Findings.Any(static f =>
             f.Code is StoreFindings.WalCheckpointDamaged or StoreFindings.WalFileName || f.Code == StoreFindings.FormatUnsupported))
             return "HestiaStore would refuse to open the index.";
+        if (RefusesFormat(scan)) return "HestiaStore would refuse to open the index.";
         if (scan.Break is { NextFile: not null } broken)
             return $"HestiaStore would cut the log at offset {broken.Offset:N0} of {broken.File} and delete everything behind it, LSN "
                 + $"{broken.NextLsn} and later, without a word.";
@@ -187,6 +188,9 @@ public static class StoreWalInspector
                 + $"refuse where wal.corruptionPolicy is FAIL_FAST.";
         return scan.PendingRecords > 0 ? $"HestiaStore would replay {scan.PendingRecords:N0} operations above the checkpoint (LSN {scan.Checkpoint})." : "HestiaStore would have nothing to replay.";
     }
+
+    /// <summary>HestiaStore makes a format.meta that is missing, and refuses one that is wrong.</summary>
+    internal static bool RefusesFormat(WalDirectoryScan scan) => scan.Findings.Any(static f => f.Code == StoreFindings.WalFormatDamaged) && !scan.FormatIsMissing;
 
     private static string Locate(FileSystem files, string path)
     {
@@ -198,7 +202,7 @@ public static class StoreWalInspector
         var wal = Path.Combine(path, StoreFileNames.Wal);
         if (StoreDirectory.IsStoreDirectory(files, path) && files.DirectoryExists(wal)) return wal;
         throw new HestiaException(
-            HestiaErrorCode.NotAnIndex, $"'{path}' has no log of HestiaStore: no folder {StoreFileNames.Wal}.", path,
+            StoreDirectory.IsStoreDirectory(files, path) ? HestiaErrorCode.PathNotFound : HestiaErrorCode.NotAnIndex, $"'{path}' has no log of HestiaStore: no folder {StoreFileNames.Wal}.", path,
                 "The index may have been made without one; Test-HestiaIndex checks the rest.");
     }
 

@@ -35,6 +35,9 @@ internal sealed class WalDirectoryScan
 
     public List<WalFileName> Files { get; } = [];
 
+    /// <summary>Whether there is no format.meta.</summary>
+    public bool FormatIsMissing { get; private set; }
+
     public long? Checkpoint { get; private set; }
 
     public long Records { get; private set; }
@@ -44,6 +47,22 @@ internal sealed class WalDirectoryScan
     public long FirstLsn { get; private set; }
 
     public long LastLsn { get; private set; }
+
+    /// <summary>
+    /// The highest LSN that the log shows to have been handed out: that of its last record, or the one before those that its last file was made for
+    /// and does not hold.
+    /// </summary>
+    public long End { get; private set; }
+
+    /// <summary>
+    /// Whether the log ends before the place up to which segments hold everything. No crash leaves that, since the end of a log is written after
+    /// its beginning; so
+    /// operations above the checkpoint may be gone as well, and nobody can say how many.
+    /// </summary>
+    public bool EndsBelowCheckpoint => End < (Checkpoint ?? 0);
+
+    /// <summary>The last operation that was handed out, is in no segment, and of which the log has none; 0 where there is none.</summary>
+    public long LastMissing => Checkpoint is { } checkpoint && End > Math.Max(LastLsn, checkpoint) ? End : 0;
 
     /// <summary>Records above the checkpoint: what opening replays.</summary>
     public long PendingRecords { get; private set; }
@@ -63,6 +82,8 @@ internal sealed class WalDirectoryScan
         FileSystem files, string wal, Func<WalFileReader, string?>? types, RecordHandler? onRecord, CancellationToken cancellationToken)
     {
         var scan = new WalDirectoryScan(wal);
+        scan.FormatIsMissing = !files.FileExists(System.IO.Path.Combine(wal, StoreFileNames.WalFormat))
+            && !files.FileExists(System.IO.Path.Combine(wal, StoreFileNames.WalFormat + StoreFileNames.TemporarySuffix));
         scan.Try(() => WalMetadata.CheckFormat(files, wal));
         scan.Try(() => scan.Checkpoint = WalMetadata.ReadCheckpoint(files, wal));
         scan.Discover(files);
@@ -132,6 +153,17 @@ internal sealed class WalDirectoryScan
             SetBreak(files, i, reader, reader.Problem, cancellationToken);
             return;
         }
+
+        End = Math.Max(LastLsn, Files.Count > 0 ? Files[^1].FirstLsn - 1 : 0);
+        if (LastMissing == 0) return;
+        _findings.Add(new Finding(
+            FindingSeverity.Error,
+            StoreFindings.WalGap,
+            $"The file begins at LSN {Files[^1].FirstLsn} and holds no record, and the log before it ends at LSN {LastLsn}: operations are missing.",
+            Files[^1].Name,
+            0,
+            new Lsn((ulong)Math.Max(LastLsn, Checkpoint ?? 0) + 1),
+            new Lsn((ulong)LastMissing)));
     }
 
     /// <summary>LSNs are handed out one by one, so a step of more than one is a record that is not there.</summary>
@@ -155,21 +187,28 @@ internal sealed class WalDirectoryScan
         var offset = reader.Offset;
         var (nextFile, nextOffset, nextLsn) = FindNext(files, number, reader, cancellationToken);
         Break = new WalBreak(Files[number].Name, offset, problem, nextFile, nextOffset, nextLsn);
-        var isTail = nextFile is null;
+        // Files behind hold no record either; but their names say how far the log once went.
+        if (nextFile is null) End = Math.Max(LastLsn, number < Files.Count - 1 || offset == 0 ? Files[^1].FirstLsn - 1 : 0);
+        else End = Math.Max(LastLsn, nextLsn - 1);
+        var isTail = nextFile is null && !EndsBelowCheckpoint && LastMissing == 0;
         var first = new Lsn((ulong)(LastLsn > 0 ? LastLsn + 1 : Math.Max(1, Files[number].FirstLsn)));
         _findings.Add(new Finding(
             FindingSeverity.Error,
             isTail ? StoreFindings.WalTornTail : StoreFindings.WalDamaged,
-            isTail
-                ? $"{problem} {reader.Length - offset:N0} bytes at the end are no record, and no record is behind them: the end that a crash "
-                    + $"leaves, or damage "
+            $"{problem} " + (nextFile is not null
+                ? $"Good records are behind it, the first in {nextFile} at offset {nextOffset:N0} with LSN {nextLsn}: no crash leaves that. "
+                    + "HestiaStore would cut here and delete all of them."
+                : isTail
+                ? $"{reader.Length - offset:N0} bytes at the end are no record, and no record is behind them: the end that a crash leaves, or damage "
                     + $"of the last records. HestiaStore would cut them; what is whole ends at LSN {LastLsn}."
-                : $"{problem} Good records are behind it, the first in {nextFile} at offset {nextOffset:N0} with LSN {nextLsn}: no crash leaves that. "
-                    + "HestiaStore would cut here and delete all of them.",
+                : LastMissing > 0
+                ? $"What is whole ends at LSN {LastLsn}, and the log once went to LSN {LastMissing}: no crash leaves that, and operations are missing."
+                : $"What is whole ends at LSN {LastLsn}, below the checkpoint (LSN {Checkpoint}): no crash leaves that. Operations above the checkpoint, "
+                    + "which no segment holds, are gone if there were any; HestiaStore would cut here, set the checkpoint back and not say so."),
             Files[number].Name,
             offset,
             first,
-            nextLsn > 1 ? new Lsn((ulong)Math.Max(nextLsn - 1, (long)first.Value)) : null));
+            nextLsn > 1 ? new Lsn((ulong)Math.Max(nextLsn - 1, (long)first.Value)) : LastMissing > 0 ? new Lsn((ulong)LastMissing) : null));
     }
 
     private (string? File, long Offset, long Lsn) FindNext(FileSystem files, int number, WalFileReader reader, CancellationToken cancellationToken)
@@ -189,16 +228,16 @@ internal sealed class WalDirectoryScan
 
     private void CheckCheckpoint()
     {
-        if (Checkpoint is not { } checkpoint || checkpoint <= LastLsn || Break is not null) return;
-        // The last file stays when everything is in segments, so a log without any is one whose files are gone.
+        if (!EndsBelowCheckpoint || Break is not null) return;
+        // The last file stays when everything is in segments, so a log without any is one whose files are gone. A new last file is made before its first
+        // record, so a crash may leave one that begins behind the checkpoint and is empty: that one ends at the checkpoint.
         _findings.Add(new Finding(
             FindingSeverity.Error,
             StoreFindings.WalCheckpointAhead,
-            $"The checkpoint is LSN {checkpoint}, but the log ends at LSN {LastLsn}: the end of the log is missing. HestiaStore would set the "
-                + $"checkpoint back and "
-                + "use LSNs again.",
+            $"The checkpoint is LSN {Checkpoint}, but the log ends at LSN {End}: the end of the log is missing, and operations above the checkpoint with it "
+                + "if there were any. HestiaStore would not notice.",
             StoreFileNames.WalCheckpoint,
-            FirstLsn: new Lsn((ulong)LastLsn + 1),
-            LastLsn: new Lsn((ulong)checkpoint)));
+            FirstLsn: new Lsn((ulong)End + 1),
+            LastLsn: new Lsn((ulong)Checkpoint!.Value)));
     }
 }

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using Hestia.Core;
 
 namespace HestiaPS.Commands;
 
@@ -15,7 +16,12 @@ public sealed class InvokeHestiaFlushCommand : IndexTargetCmdlet
         if (done) WriteObject(report);
     }
 
-    private string Explain(IndexTarget target) => WillExplain(ConfirmImpact.Medium) && target.Session is { } session
-        ? $"Flush {Display.Unflushed(session.Engine)} into segments"
-        : "Flush memtables into segments";
+    private string Explain(IndexTarget target)
+    {
+        if (!WillExplain(ConfirmImpact.Medium)) return "Flush memtables into segments";
+        if (target.Session is { } session) return $"Flush {Display.Unflushed(session.Engine)} into segments";
+        var unflushed = Run($"Looking at {target.Name}", (_, token) => WithIndex(
+            target, (index, _) => Display.Unflushed(index.GetStatus(token).Statistics), token, new IndexOptions { ReadOnly = true }));
+        return $"Flush {unflushed ?? Display.Count(0, "write", "writes")} into segments";
+    }
 }

@@ -72,10 +72,11 @@ public sealed class RepairHestiaIndexCommand : HestiaCmdlet
         text.Append($"Repair '{plan.Path}': {Display.Count(plan.Findings.Count, "finding", "findings")}, ");
         text.Append($"{Display.Count(plan.Actions.Count, "step", "steps")}, ");
         text.Append($"{Display.Count(plan.Quarantined.Count, "file", "files")} to quarantine/, ");
-        text.Append($"{Display.Count(plan.EntriesKept, "entry", "entries")} kept, ");
+        // Of a HestiaStore directory only the repair itself counts what it keeps: segments that are mapped anew are in no count before it.
+        if (!PathFormats.IsHestiaStore(plan.Path)) text.Append($"{Display.Count(plan.EntriesKept, "entry", "entries")} kept, ");
         text.Append(plan.Lost.Count == 0 ? "nothing lost." : $"{Display.Count(plan.Lost.Count, "range", "ranges")} lost.");
         foreach (var finding in plan.Findings) text.AppendLine().Append("  found: ").Append(finding);
-        foreach (var action in plan.Actions) text.AppendLine().Append("  would: ").Append(action.Message);
+        foreach (var action in plan.Actions) text.AppendLine().Append("  would: ").Append(action.File is null ? "" : action.File + ": ").Append(action.Message);
         foreach (var file in plan.Quarantined) text.AppendLine().Append("  to quarantine: ").Append(file);
         foreach (var loss in plan.Lost) text.AppendLine().Append("  lost: ").Append(loss.Message);
         if (plan.Lost.Count > 0 && !Force)

@@ -173,8 +173,8 @@ public sealed class TestHestiaBackupCommand : RepositoryCmdlet
                 return;
             }
 
-            // A backup that is known to be there gets its row; the error says what is the matter.
-            if (!Quiet && repository is not null && e is HestiaException { Code: not HestiaErrorCode.BackupNotFound })
+            // A backup that is known, from a list or because it is there, gets its row; the error says what is the matter. Only an id that was mistyped has none.
+            if (!Quiet && (indexName.Length > 0 || (repository is not null && e is HestiaException { Code: not HestiaErrorCode.BackupNotFound })))
                 WriteObject(Failed(backupId, indexName, given, e.Message));
             WriteError(Failures.ToErrorRecord(e, backupId));
             return;

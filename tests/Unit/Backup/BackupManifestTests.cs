@@ -70,6 +70,18 @@ public sealed class BackupManifestTests
         BackupManifest.Parse(BackupManifest.Serialize(summary, manifest, segments));
     }
 
+    [Theory]
+    [InlineData(long.MaxValue)]
+    [InlineData(253_402_300_800_000_000)]
+    [InlineData(-1)]
+    public void A_checkpoint_time_that_is_none_is_damage(long microseconds)
+    {
+        var document = RepositoryFixture.Document([[1, 2, 3]]);
+        var summary = RepositoryFixture.Summary(document, Id) with { CheckpointTime = microseconds };
+        BackupSegment[] segments = [new(document.Segments[0].Id, document.Segments[0].Size, document.Segments[0].Level)];
+        Refused(BackupManifest.Serialize(summary, document.Serialize(), segments));
+    }
+
     [Fact]
     public void A_newer_format_is_told_from_damage()
     {

@@ -192,6 +192,39 @@ public sealed class RestoreTargetTests : IDisposable
     }
 
     [Fact]
+    public void A_swap_that_is_done_but_neither_durable_nor_taken_back_keeps_both()
+    {
+        MakeIndex(Target, "old");
+        var armed = false;
+        var renames = 0;
+        var files = new FaultyFileSystem(1, (operation, path) =>
+        {
+            if (!armed) return;
+            if (operation == "rename" && ++renames == 3) throw new IOException("injected rename");
+            if (operation == "sync" && renames == 2) throw new IOException("injected sync");
+        }, everAfter: true);
+        string replaced, staging;
+        using (var target = RestoreTarget.Claim(files, Target, true))
+        {
+            (replaced, staging) = (target.ReplacedPath, target.StagingPath);
+            target.CreateStaging();
+            MakeIndex(target.StagingPath, "new");
+            armed = true;
+            var e = Assert.Throws<HestiaException>(target.Swap);
+            armed = false;
+            Assert.Equal(HestiaErrorCode.IoError, e.Code);
+            Assert.Contains(replaced, e.Message, StringComparison.Ordinal);
+            target.Discard();
+        }
+
+        Assert.Equal("new", Content(Target));
+        Assert.Equal("old", Content(replaced));
+        Claim(force: true).Dispose(); // another restore leaves them be
+        Assert.Equal("old", Content(replaced));
+        Assert.True(Directory.Exists(staging));
+    }
+
+    [Fact]
     public void A_link_is_the_folder_it_leads_to_and_stays()
     {
         if (OperatingSystem.IsWindows()) Assert.Skip("Making a symbolic link takes a privilege on Windows.");

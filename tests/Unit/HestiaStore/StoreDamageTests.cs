@@ -81,12 +81,13 @@ public sealed class StoreDamageTests(ITestOutputHelper output)
     private static bool CheckAndRepair(SortedDictionary<string, byte[]> damaged, ExpectedStates states, bool isExact, string context)
     {
         var files = StoreImage.Load(damaged);
+        RepairReport repair;
         try
         {
             var report = StoreChecker.Check(files, StoreImage.Root);
             Assert.True(isExact || !report.Healthy, $"{context}: refused, but healthy");
             AssertSame(damaged, files, context);
-            StoreRepairer.Repair(files, StoreImage.Root, new RepairOptions { AllowLoss = true }, null, default);
+            repair = StoreRepairer.Repair(files, StoreImage.Root, new RepairOptions { AllowLoss = true }, null, default);
         }
         catch (HestiaException e)
         {
@@ -97,7 +98,15 @@ public sealed class StoreDamageTests(ITestOutputHelper output)
 
         AssertNothingGone(damaged, files, context);
         using var reader = StoreDirectory.Open(files, StoreImage.Root).ReadEntries();
-        while (reader.Read()) Assert.True(states.WasEver(reader.Key, reader.Value), $"{context}: repair made an entry up");
+        var state = states.Begin();
+        var isPrefix = true;
+        while (reader.Read())
+        {
+            Assert.True(states.WasEver(reader.Key, reader.Value), $"{context}: repair made an entry up");
+            isPrefix &= state.Next(reader.Key, reader.Value);
+        }
+
+        Assert.True(repair.Lost.Count > 0 || (isPrefix && state.IsComplete), $"{context}: something is gone, and the repair does not say so");
         return true;
     }
 
@@ -153,7 +162,7 @@ public sealed class StoreDamageTests(ITestOutputHelper output)
 
     /// <summary>
     /// What may come out: the fixture's entries; of the crashed one also what it held at an LSN above its checkpoint, since a log that ends early is one
-    /// that a crash ended.
+    /// that a crash ended. The state at the checkpoint itself is none: no damage here ends in the first operation behind it.
     /// </summary>
     private sealed class ExpectedStates
     {
@@ -187,7 +196,7 @@ public sealed class StoreDamageTests(ITestOutputHelper output)
                 return number < 11_000 && Number(key) == number && states.WasEver(key, value);
             }
 
-            public bool IsComplete => states._hasLog ? _first is >= 0 and <= 1_000 && (_first == 1_000 ? _next >= 10_000 : _next == 10_000) : _next == states._base.Count;
+            public bool IsComplete => states._hasLog ? _first is > 0 and <= 1_000 && (_first == 1_000 ? _next >= 10_000 : _next == 10_000) : _next == states._base.Count;
 
             private static int Number(ReadOnlySpan<byte> key) => int.TryParse(key[4..], System.Globalization.CultureInfo.InvariantCulture,
                 out var number) ? number : -2;

@@ -64,6 +64,22 @@ public sealed class StoreImportTests : IDisposable
         Assert.Equal(name == StoreFixture.WalCrashed ? ["LogReplayed"] : [], result.Findings.Select(static f => f.Code));
     }
 
+    [Theory]
+    [InlineData(true, "WalTornTail", 9_955)]
+    [InlineData(false, "WalDisabled", 10_000)]
+    public void What_of_the_log_is_not_imported_is_said(bool torn, string code, int entries)
+    {
+        using var fixture = new StoreFixture(StoreFixture.WalCrashed);
+        var file = fixture["wal", "00000000000000000001.wal"];
+        if (torn) File.WriteAllBytes(file, File.ReadAllBytes(file)[..^3_000]);
+        else
+            File.WriteAllText(fixture["manifest.txt"],
+                File.ReadAllText(fixture["manifest.txt"]).Replace("wal.enabled=true", "wal.enabled=false", StringComparison.Ordinal));
+        var result = Import(fixture.Path, allowUnknownOwner: true);
+        Assert.Equal(entries, result.Entries);
+        Assert.Equal(FindingSeverity.Warning, Assert.Single(result.Findings, f => f.Code == code).Severity);
+    }
+
     [Fact]
     public void The_fingerprint_of_ascii_text_is_the_one_of_HestiaStores_own_tools()
     {

@@ -144,6 +144,86 @@ public sealed class StoreRepairTests
         AssertHolds(fixture, StoreFixture.Expected(StoreFixture.WalCrashed)[..(lastLsn - 2_000)]);
     }
 
+    [Theory]
+    [InlineData("cut inside a record", StoreFindings.WalDamaged)]
+    [InlineData("cut between records", StoreFindings.WalCheckpointAhead)]
+    [InlineData("zeros from a record on", StoreFindings.WalDamaged)]
+    [InlineData("zeros", StoreFindings.WalDamaged)]
+    [InlineData("emptied", StoreFindings.WalCheckpointAhead)]
+    [InlineData("taken away", StoreFindings.WalCheckpointAhead)]
+    [InlineData("an empty file far behind", StoreFindings.WalGap)]
+    [InlineData("an empty file far behind a torn one", StoreFindings.WalDamaged)]
+    public void A_log_that_ends_below_its_checkpoint_is_no_torn_tail_and_a_loss(string harm, string code)
+    {
+        using var fixture = new StoreFixture(StoreFixture.WalCrashed);
+        foreach (var @lock in Directory.GetFiles(fixture.Path, ".lock", SearchOption.AllDirectories)) File.Delete(@lock);
+        var file = fixture["wal", "00000000000000000001.wal"];
+        var bytes = File.ReadAllBytes(file);
+        var (at, end) = (0, 0);
+        foreach (var record in StoreWalInspector.ReadRecords(fixture.Path))
+        {
+            if (record.FirstLsn.Value == 4_552) at = (int)record.Offset;
+            if (record.FirstLsn.Value == 10_500) end = (int)record.Offset;
+        }
+
+        File.Delete(file);
+        byte[]? content = harm switch
+        {
+            "cut inside a record" => bytes[..(at + 20)],
+            "cut between records" => bytes[..at],
+            "zeros from a record on" => [.. bytes[..at], .. new byte[bytes.Length - at]],
+            "zeros" => new byte[bytes.Length],
+            "emptied" => [],
+            "an empty file far behind" => bytes[..end],
+            "an empty file far behind a torn one" => bytes[..(end + 20)],
+            _ => null,
+        };
+        if (content is not null) File.WriteAllBytes(file, content);
+        if (harm.StartsWith("an empty", StringComparison.Ordinal)) File.WriteAllBytes(fixture["wal", "00000000000000011001.wal"], []);
+
+        var report = StoreChecker.Check(fixture.Path);
+        var error = Assert.Single(report.Findings, static f => f.Severity == FindingSeverity.Error);
+        Assert.Equal(code, error.Code);
+        Assert.Equal(code == StoreFindings.WalGap ? HestiaErrorCode.WalGap : HestiaErrorCode.WalDamaged,
+            Assert.Throws<HestiaException>(() => Read(fixture.Path)).Code);
+        var before = TemporaryFolder.Snapshot(fixture.Path);
+        Assert.Equal(HestiaErrorCode.RepairWouldLoseData, Assert.Throws<HestiaException>(() => StoreRepairer.Repair(fixture.Path)).Code);
+        Assert.Equal(before, TemporaryFolder.Snapshot(fixture.Path));
+        var isAbove = harm.StartsWith("an empty", StringComparison.Ordinal);
+        var loss = Assert.Single(StoreRepairer.Repair(fixture.Path, new RepairOptions { AllowLoss = true }).Lost);
+        Assert.Equal(isAbove ? (10_500UL, 11_000UL) : (10_001UL, null), (loss.FirstLsn!.Value.Value, loss.LastLsn?.Value));
+        AssertHolds(fixture, isAbove ? StoreFixture.Expected(StoreFixture.WalClosed)[499..] : StoreFixture.Expected(StoreFixture.WalClosed));
+        Assert.False(StoreRepairer.Repair(fixture.Path).Changed);
+    }
+
+    /// <summary>A new log file is made before its first record, and the ones before it go once their operations are in segments.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(300)]
+    public void A_crash_may_leave_a_last_file_that_begins_behind_the_checkpoint_and_has_no_record(int zeros)
+    {
+        using var fixture = new StoreFixture(StoreFixture.WalCrashed);
+        foreach (var @lock in Directory.GetFiles(fixture.Path, ".lock", SearchOption.AllDirectories)) File.Delete(@lock);
+        File.Delete(fixture["wal", "00000000000000000001.wal"]);
+        File.WriteAllBytes(fixture["wal", "00000000000000010001.wal"], new byte[zeros]);
+        Assert.Equal(zeros == 0, StoreChecker.Check(fixture.Path).Healthy);
+        Assert.Equal(10_000, Read(fixture.Path).Count);
+        var report = StoreRepairer.Repair(fixture.Path);
+        Assert.Empty(report.Lost);
+        Assert.Equal(zeros > 0, report.Changed);
+        AssertHolds(fixture, StoreFixture.Expected(StoreFixture.WalClosed));
+    }
+
+    /// <summary>What is good above the checkpoint may be nothing: the new log is empty then, and as whole as any.</summary>
+    [Fact]
+    public void A_log_without_operations_above_the_checkpoint_is_written_anew_as_an_empty_one()
+    {
+        using var fixture = new StoreFixture(StoreFixture.WalClosed);
+        StoreHarm.Do(fixture.Path, "wal/" + Path.GetFileName(Directory.GetFiles(fixture["wal"], "*.wal").Single()) + " flip 5000");
+        Assert.Empty(StoreRepairer.Repair(fixture.Path).Lost);
+        AssertHolds(fixture, StoreFixture.Expected(StoreFixture.WalClosed));
+    }
+
     [Fact]
     public void Damage_below_the_checkpoint_costs_nothing_and_damage_above_it_one_operation()
     {

@@ -76,6 +76,18 @@ public sealed class StoreWalTests : IDisposable
     }
 
     [Fact]
+    public void It_says_that_HestiaStore_refuses_a_log_of_another_version() =>
+        Assert.Equal("HestiaStore would refuse to open the index.", StoreWalInspector.Check(_folder["waldamage", "format-version-2", "wal"]).OpenWould);
+
+    [Fact]
+    public void An_index_without_a_log_is_said_to_be_one()
+    {
+        using var fixture = new StoreFixture(StoreFixture.Closed);
+        if (Directory.Exists(fixture["wal"])) Directory.Delete(fixture["wal"], recursive: true);
+        Assert.Equal(HestiaErrorCode.PathNotFound, Assert.Throws<HestiaException>(() => StoreWalInspector.Check(fixture.Path)).Code);
+    }
+
+    [Fact]
     public void Records_are_read_behind_damage_and_damage_is_marked()
     {
         var records = StoreWalInspector.ReadRecords(_folder["waldamage", "flip-length", "wal"]).ToList();

@@ -55,7 +55,7 @@ internal sealed partial class IndexSimulation
         }
 
         RequireStill(calls, info);
-        if (_disk.Fault is null && _random.Next(2) == 0) CheckOpen();
+        if (_disk.Fault is null && _random.Next(2) == 0) CheckOpen(deep: true);
         if (_random.Next(4) == 0)
         {
             // All that is there is synced, so the power takes nothing away, and brings nothing back either.

@@ -105,6 +105,9 @@ internal sealed class SimulatedDisk
         if (Fault?.Invoke(call, path) is { } failure) throw failure;
     }
 
+    /// <summary>A sync failed: of what was dirty some sectors or none have reached the platters, and no later sync writes the rest.</summary>
+    public void FailSync(Node node) => node.FailSync(_random, _random.Next(2) == 0 ? 0 : _random.NextDouble());
+
     public Node Root => _root;
 
     public Node? Find(string path)
@@ -162,6 +165,7 @@ internal sealed class Node(bool isDirectory)
     private readonly List<long> _pendingLengths = [];
     private byte[] _durable = [];
     private long _durableLength;
+    private bool _lost; // a sync failed: what is seen is not all on its way to the platters
 
     public bool IsDirectory { get; } = isDirectory;
 
@@ -198,12 +202,51 @@ internal sealed class Node(bool isDirectory)
         if (length < int.MaxValue) _pending.Add((length, []));
     }
 
+    /// <summary>
+    /// What was written since the last sync is durable. After a failed one that is not all that is seen: the kernel took those bytes for written,
+    /// through whichever handle the next sync comes.
+    /// </summary>
     public void Sync()
     {
+        if (_lost) _durable = Apply(Length, _ => true).AsSpan(0, (int)Length).ToArray();
+        else _durable = Content.AsSpan(0, (int)Length).ToArray();
         _pending.Clear();
         _pendingLengths.Clear();
         _durableLength = Length;
-        _durable = Content.AsSpan(0, (int)Length).ToArray();
+    }
+
+    /// <summary>
+    /// The kernel reports a failed write-back once and calls its pages clean: they are seen until the power goes, and never written unless
+    /// someone writes them again. Lengths are the file system's own and wait in its journal.
+    /// </summary>
+    public void FailSync(Random random, double survival)
+    {
+        _durable = Apply(_durable.Length, isCut => isCut || random.NextDouble() < survival);
+        _pending.Clear();
+        _lost = true;
+    }
+
+    /// <summary>What is durable, with those of the pending sectors and cuts that are chosen.</summary>
+    private byte[] Apply(long end, Func<bool, bool> isWritten)
+    {
+        end = Math.Max(end, _durable.Length);
+        foreach (var (offset, bytes) in _pending) end = Math.Max(end, offset + bytes.Length);
+        var content = new byte[end];
+        _durable.CopyTo(content, 0);
+        foreach (var (offset, bytes) in _pending)
+        {
+            // A cut: what was behind it is zeros from then on.
+            if (bytes.Length == 0 && isWritten(true)) content.AsSpan((int)Math.Min(offset, end)).Clear();
+            for (var at = 0; at < bytes.Length;)
+            {
+                var sectorEnd = ((offset + at) / SimulatedDisk.SectorBytes + 1) * SimulatedDisk.SectorBytes;
+                var count = (int)Math.Min(bytes.Length - at, sectorEnd - offset - at);
+                if (isWritten(false)) bytes.AsSpan(at, count).CopyTo(content.AsSpan((int)(offset + at)));
+                at += count;
+            }
+        }
+
+        return content;
     }
 
     /// <summary>What a power loss leaves of the content: of what was written since the last sync any subset of sectors, in order.</summary>
@@ -211,25 +254,10 @@ internal sealed class Node(bool isDirectory)
     {
         var length = _pendingLengths.Count == 0 ? _durableLength : random.NextDouble() < survival ? _pendingLengths[^1] : _pendingLengths[random.Next(_pendingLengths.Count)];
         if (_pendingLengths.Count > 0 && random.NextDouble() > survival) length = _durableLength;
-        var end = Math.Max(length, _durable.Length);
-        foreach (var (offset, bytes) in _pending) end = Math.Max(end, offset + bytes.Length);
-        var content = new byte[end];
-        _durable.CopyTo(content, 0);
-        foreach (var (offset, bytes) in _pending)
-        {
-            // A cut: what was behind it is zeros from then on.
-            if (bytes.Length == 0 && random.NextDouble() < survival) content.AsSpan((int)Math.Min(offset, end)).Clear();
-            for (var at = 0; at < bytes.Length;)
-            {
-                var sectorEnd = ((offset + at) / SimulatedDisk.SectorBytes + 1) * SimulatedDisk.SectorBytes;
-                var count = (int)Math.Min(bytes.Length - at, sectorEnd - offset - at);
-                if (random.NextDouble() < survival) bytes.AsSpan(at, count).CopyTo(content.AsSpan((int)(offset + at)));
-                at += count;
-            }
-        }
-
+        var content = Apply(length, _ => random.NextDouble() < survival);
         Content = content.AsSpan(0, (int)length).ToArray();
         Length = length;
+        _lost = false;
         Sync();
     }
 

@@ -152,8 +152,6 @@ internal sealed class SimulatedFileSystem(SimulatedDisk disk) : FileSystem
 
     private sealed class File(SimulatedFileSystem files, string path, Node node) : StorageFile(path)
     {
-        private bool _syncFailed;
-
         public override long Length
         {
             get
@@ -208,12 +206,11 @@ internal sealed class SimulatedFileSystem(SimulatedDisk disk) : FileSystem
             }
             catch (IOException e)
             {
-                _syncFailed = true;
+                files.FailSync(node);
                 throw new SyncFailedException(e.Message, e);
             }
 
-            // The kernel reports a failed write-back once. A second sync returns normally and what was dirty then is gone for good.
-            if (!_syncFailed) node.Sync();
+            node.Sync();
         }
 
         public override void Sync() => SyncData();
@@ -222,6 +219,8 @@ internal sealed class SimulatedFileSystem(SimulatedDisk disk) : FileSystem
         {
         }
     }
+
+    private void FailSync(Node node) => disk.FailSync(node);
 
     private bool IsCurrent => _generation == disk.Generation;
 

@@ -285,6 +285,28 @@ public sealed class ArchiveTests : IDisposable
     }
 
     [Fact]
+    public void Log_that_no_backup_leads_to_is_found_in_every_index_of_a_repository()
+    {
+        using var index = Create();
+        _repository.Backup(index);
+        Put(index, 0, 20);
+        _repository.Archive(index);
+        Put(index, 20, 40);
+        _repository.Archive(index);
+        Put(index, 40, 60);
+        _repository.Archive(index);
+        File.Delete(Pieces[1]);
+        // One that is sound on each side of it, by the order of names.
+        foreach (var name in (string[])["a-first", "z-last"])
+        {
+            using var other = HestiaIndex.Create(_fixture.Folder[name], new IndexSettings(), IndexFixture.Small);
+            _repository.Backup(other);
+        }
+
+        Assert.Equal([true, false, true], _repository.Check().Indexes.Select(static i => i.Healthy));
+    }
+
+    [Fact]
     public void An_index_put_back_by_other_means_diverges_until_it_begins_a_timeline()
     {
         var saved = _fixture.Folder["saved"];

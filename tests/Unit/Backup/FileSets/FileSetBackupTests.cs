@@ -2,6 +2,7 @@ using Hestia.Backup;
 using Hestia.Backup.FileSets;
 using Hestia.Backup.Format;
 using Hestia.Core;
+using Hestia.HestiaStore;
 using Hestia.HestiaStore.FileSets;
 using Hestia.HestiaStore.Locking;
 using Hestia.Unit.HestiaStore;
@@ -47,6 +48,50 @@ public sealed class FileSetBackupTests : IDisposable
         Assert.Equal(("HestiaStore", 10_000L, true, false), (result.Kind, result.Entries, result.Healthy, result.ReplacedIndex));
         Assert.Empty(result.Findings);
         Assert.Equal(["restored"], _fixture.Names());
+    }
+
+    [Theory]
+    [InlineData("lost", StoreFindings.ManifestMissing)]
+    [InlineData("damaged", StoreFindings.ManifestDamaged)]
+    [InlineData("of a filter that is not understood", StoreFindings.FormatUnsupported)]
+    public void A_directory_that_cannot_be_read_is_backed_up_as_it_is_with_a_warning(string manifest, string code)
+    {
+        using var store = new StoreFixture(StoreFixture.Split);
+        using var repository = _fixture.Open();
+        var text = File.ReadAllText(store["manifest.txt"]);
+        if (manifest == "lost") File.Delete(store["manifest.txt"]);
+        else if (manifest == "damaged") File.WriteAllText(store["manifest.txt"], "");
+        else
+            File.WriteAllText(store["manifest.txt"],
+                text.Replace("decodingChunkFilters=p\\=magic-number", "decodingChunkFilters=p\\=aes-gcm", StringComparison.Ordinal));
+        var before = Everything(store.Path);
+        var backup = repository.BackupFileSet(store.Path, s_kind);
+        Assert.Equal(code == StoreFindings.FormatUnsupported ? "sample" : Path.GetFileName(store.Path), backup.IndexName);
+        Assert.Equal(Hestia.Core.Control.IndexVia.Files, backup.Via);
+        var warning = Assert.Single(backup.Findings);
+        Assert.Contains(code, warning.Message, StringComparison.Ordinal);
+        repository.Restore(backup.BackupId, Target);
+        Assert.Equal(before, Everything(Target));
+
+        // Its owner is asked for all the same.
+        File.WriteAllBytes(store[".lock"], StoreLock.Serialize(Environment.ProcessId, null, StoreLock.HostName(), "s"));
+        Refused(HestiaErrorCode.IndexInUse, () => repository.BackupFileSet(store.Path, s_kind));
+    }
+
+    [Fact]
+    public void A_check_before_a_backup_names_all_damage_and_takes_the_end_a_crash_leaves_for_none()
+    {
+        using var store = new StoreFixture(StoreFixture.Split);
+        StoreHarm.Do(store.Path, "segment-00003/v01-index.sst flip 5000");
+        StoreHarm.Do(store.Path, "segment-00004/v01-index.sst flip 5000");
+        var check = s_kind.Check(store.Path, null, default);
+        Assert.False(check.Healthy);
+        foreach (var segment in (string[])["segment-00003", "segment-00004"])
+            Assert.Contains(check.Findings, f => f.File!.StartsWith(segment, StringComparison.Ordinal));
+
+        using var crashed = new StoreFixture(StoreFixture.WalCrashed);
+        File.AppendAllText(crashed["wal", "00000000000000000001.wal"], "torn");
+        Assert.True(s_kind.Check(crashed.Path, null, default).Healthy);
     }
 
     [Fact]

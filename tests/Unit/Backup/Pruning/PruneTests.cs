@@ -38,6 +38,29 @@ public sealed class PruneTests : IDisposable
     }
 
     [Fact]
+    public void A_backup_that_waits_for_a_prune_is_known_to_be_at_work()
+    {
+        var index = Guid.NewGuid();
+        var condemned = "objects/ab/ab" + new string('0', 62);
+        var board = new MarkerBoard(_fixture.Context);
+        using (var marker = BackupMarker.Write(_fixture.Context, DateTimeOffset.UtcNow, index, default))
+        {
+            var prune = PruneMarker.Write(_fixture.Context, [condemned], default);
+            var waiting = new Thread(() => marker.AvoidPrunes([condemned], default));
+            waiting.Start();
+            Assert.True(SpinWait.SpinUntil(() => !marker.Stands(default), TimeSpan.FromSeconds(30)));
+            Assert.DoesNotContain(board.List(default), m => !m.IsPrune); // no prune waits for it
+            Assert.Equal([index], board.FindIndexesAtWork(default)!);
+            prune.Dispose();
+            waiting.Join();
+            Assert.True(marker.Stands(default));
+        }
+
+        Assert.Empty(board.FindIndexesAtWork(default)!);
+        Assert.Empty(Directory.GetFiles(Path.Combine(_fixture.Path, "locks")));
+    }
+
+    [Fact]
     public void Nothing_goes_while_a_manifest_cannot_be_read()
     {
         _fixture.Put("bk-2026-04-15T03-00-00Z-aaaaaa", 100);

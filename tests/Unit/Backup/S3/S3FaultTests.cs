@@ -65,6 +65,21 @@ public sealed class S3FaultTests
         Assert.Equal(bytes, store.ReadAll(Name, size, default));
     }
 
+    [Fact]
+    public void What_is_known_to_be_damaged_is_replaced_though_the_service_calls_it_the_same()
+    {
+        using var proxy = new FaultProxy(_gateway, _ => ProxyAction.Forward);
+        using var store = Store(proxy);
+        var bytes = RandomNumberGenerator.GetBytes(1000);
+        Put(store, bytes);
+        var before = proxy.Seen.Count;
+        using (var again = new BytesContent(bytes) { Replaces = true }) store.Put(Name, again, default);
+        var sent = Assert.Single(proxy.Seen.Skip(before));
+        Assert.Equal("PUT", sent.Method);
+        Assert.Null(sent["If-None-Match"]);
+        Assert.Equal(bytes, store.ReadAll(Name, bytes.Length, default));
+    }
+
     [Theory]
     [InlineData(1000)]
     [InlineData(11 << 20)]
