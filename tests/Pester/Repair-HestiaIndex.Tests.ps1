@@ -54,7 +54,10 @@ Describe 'Repair-HestiaIndex' {
         $plan = (Invoke-Child "Repair-HestiaIndex -Path '$path' -WhatIf -Force").Output
         $result = Repair-HestiaIndex -Path $path -Force
         foreach ($finding in $result.Findings) { $plan | Should -BeLike "*found: *$([WildcardPattern]::Escape($finding.Code))*" }
-        foreach ($action in $result.Done) { $plan | Should -BeLike "*would: $([WildcardPattern]::Escape($action.Message))*" }
+        foreach ($action in $result.Done) {
+            $step = if ($action.File) { "$($action.File): $($action.Message)" } else { $action.Message }
+            $plan | Should -BeLike "*would: $([WildcardPattern]::Escape($step))*"
+        }
         foreach ($loss in $result.Lost) { $plan | Should -BeLike "*lost: $([WildcardPattern]::Escape($loss.Message))*" }
         ([regex]::Matches($plan, '(?m)^\s+to quarantine: ')).Count | Should -Be $result.Quarantined.Count
         ([regex]::Matches($plan, '(?m)^\s+would: ')).Count | Should -Be $result.Done.Count
