@@ -14,6 +14,7 @@ namespace Hestia.Backup.Pruning;
 internal sealed record MarkerOwner(LockOwner Process, string Scope)
 {
     private static readonly string s_scope = FindScope();
+    private static readonly TimeSpan s_clockTolerance = TimeSpan.FromMinutes(1);
 
     public static MarkerOwner Current(TimeProvider clock) => new(LockOwner.Current(clock), s_scope);
 
@@ -25,8 +26,6 @@ internal sealed record MarkerOwner(LockOwner Process, string Scope)
         json.WriteString("started", Process.Since.UtcDateTime);
         json.WriteString("scope", Scope);
     }
-
-    private static readonly TimeSpan s_clockTolerance = TimeSpan.FromMinutes(1);
 
     public static MarkerOwner Read(JsonElement root) => new(
         new LockOwner(
