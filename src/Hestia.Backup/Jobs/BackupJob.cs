@@ -248,11 +248,12 @@ internal sealed class BackupJob(
         (segment, stop) =>
         {
             var name = repository.ObjectName(segment.Id);
+            var isDamaged = notes.Names(name);
             using var content = new SegmentContent(repository.Files, segment.Id, segment.Size, segment.FilePath, meter, _pace, stop)
             {
                 IsForeign = isForeign,
-                TrustsSize = !notes.Names(name),
-                Replaces = notes.Names(name),
+                TrustsSize = !isDamaged,
+                Replaces = isDamaged,
             };
             DamageNotes.Put(repository, name, content, stop);
             meter.AddItem();

@@ -191,10 +191,11 @@ internal sealed class CopyJob(
         (segment, stop) =>
         {
             var name = destination.ObjectName(segment.Id);
+            var isDamaged = notes is null || notes.Names(name);
             using var content = new StoredContent(source, segment.Id, segment.Size, meter, stop)
             {
-                TrustsSize = notes is not null && !notes.Names(name),
-                Replaces = notes is null || notes.Names(name),
+                TrustsSize = !isDamaged,
+                Replaces = isDamaged,
             };
             DamageNotes.Put(destination, name, content, stop);
             lock (_sent)
