@@ -133,14 +133,14 @@ public sealed partial class BackupRepository : IDisposable
         BackupResult Work(IMaintainedIndex index, IndexVia via) => Backup(index, via, options, progress, cancellationToken);
         try
         {
-            return WithIndex(indexPath, Work, cancellationToken);
+            return WithIndex(indexPath, Work, progress, cancellationToken);
         }
         catch (HestiaException e) when (e.Code == HestiaErrorCode.IndexInUse && !IndexLock.IsHeld(_context.Files, indexPath))
         {
             // Open for reading elsewhere: that shuts out writers, not another reader.
             try
             {
-                return WithIndex(indexPath, Work, cancellationToken, readOnly: true);
+                return WithIndex(indexPath, Work, progress, cancellationToken, readOnly: true);
             }
             catch (HestiaException unflushed) when (unflushed.Code == HestiaErrorCode.IndexReadOnly)
             {
@@ -340,7 +340,7 @@ public sealed partial class BackupRepository : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentException.ThrowIfNullOrEmpty(indexPath);
-        return WithIndex(indexPath, (index, via) => Archive(index, via, options, progress, cancellationToken), cancellationToken);
+        return WithIndex(indexPath, (index, via) => Archive(index, via, options, progress, cancellationToken), progress, cancellationToken);
     }
 
     /// <summary>The state of the log archive, one entry per timeline.</summary>
@@ -371,13 +371,15 @@ public sealed partial class BackupRepository : IDisposable
         new ArchiveJob(_context, options ?? new ArchiveOptions(), progress, cancellationToken).Run(index, via);
 
     /// <summary>Works on the index in a folder through its owner, or opens it for that time, which causes no more than its own flush.</summary>
-    private T WithIndex<T>(string indexPath, Func<IMaintainedIndex, IndexVia, T> work, CancellationToken cancellationToken, bool readOnly = false)
+    private T WithIndex<T>(
+        string indexPath, Func<IMaintainedIndex, IndexVia, T> work, IProgress<WorkProgress>? progress, CancellationToken cancellationToken,
+        bool readOnly = false)
     {
         BackupJob.RefuseOverlap(_context, indexPath);
         var session = new IndexOptions { BackgroundCompaction = false, FileSystem = _context.Files, ReadOnly = readOnly };
-        using var access = IndexAccess.Open(indexPath, session, cancellationToken);
+        using var access = IndexAccess.Open(indexPath, session, progress, cancellationToken);
         var result = work(access.Index, access.Via);
-        access.Close();
+        access.Close(progress);
         return result;
     }
 

@@ -19,7 +19,7 @@ public sealed partial class HestiaIndex
         OptionRanges.Check(durability);
         var pipeline = Writable();
         if (Durability == durability && Settings.Durability == durability) return new DurabilityChange(durability, durability, null);
-        Flush(cancellationToken); // most of the work, while writers go on
+        Flush(null, cancellationToken); // most of the work, while writers go on
         var (before, at) = (Durability, (Lsn?)null);
         try
         {

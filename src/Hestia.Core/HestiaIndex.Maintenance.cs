@@ -12,7 +12,7 @@ public sealed partial class HestiaIndex
     /// mode, what a finished flush holds survives any crash.
     /// </summary>
     /// <exception cref="HestiaException">IndexFailed, IndexClosed, IndexReadOnly, DiskFull, IoError. What was acknowledged is as safe as before.</exception>
-    public FlushResult Flush(CancellationToken cancellationToken = default)
+    public FlushResult Flush(IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         var pipeline = Writable();
         cancellationToken.ThrowIfCancellationRequested();
@@ -27,7 +27,7 @@ public sealed partial class HestiaIndex
             target = _live.Visible;
             _room!.Rotate(pipeline.LastCommitTime);
         });
-        _flusher.WaitFor(target, cancellationToken);
+        _flusher.WaitFor(target, cancellationToken, progress);
         return new FlushResult(
             (int)(_flusher.SegmentsWritten - segments),
             _flusher.BytesWritten - bytes,
@@ -44,7 +44,7 @@ public sealed partial class HestiaIndex
     public CompactionResult Compact(IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         var began = Stopwatch.GetTimestamp();
-        Flush(cancellationToken);
+        Flush(progress, cancellationToken);
         var before = _live.Manifest;
         try
         {
@@ -88,8 +88,9 @@ public sealed partial class HestiaIndex
     /// Flushes, ends background work and closes. A second call waits for the first. If the flush fails, the index is closed all the same, and
     /// the log brings back what was acknowledged at the next open.
     /// </summary>
+    /// <param name="progress">Told of the flush, from this thread; null for nobody.</param>
     /// <exception cref="HestiaException">What the flush failed with: closing does not claim a success it did not have.</exception>
-    public void Close()
+    public void Close(IProgress<WorkProgress>? progress = null)
     {
         if (!_context.Health.BeginClose())
         {
@@ -105,7 +106,7 @@ public sealed partial class HestiaIndex
             var held = _suspension?.End(SuspensionEnd.Closed) is not null;
             if (!held) TellClosing(); // a copy taken in the window holds the .lock of then
             _control?.Dispose(); // after the window: what was asked for there may wait for its end
-            if (_pipeline is not null) failure = EndWriting(_pipeline, prune: !held) ?? failure;
+            if (_pipeline is not null) failure = EndWriting(_pipeline, prune: !held, progress) ?? failure;
         }
         finally
         {
@@ -144,7 +145,7 @@ public sealed partial class HestiaIndex
         events.Drain();
     }
 
-    private Exception? EndWriting(Writing.CommitPipeline pipeline, bool prune)
+    private Exception? EndWriting(Writing.CommitPipeline pipeline, bool prune, IProgress<WorkProgress>? progress)
     {
         Exception? failure = null;
         var target = Lsn.None;
@@ -156,7 +157,7 @@ public sealed partial class HestiaIndex
                 target = _live.Visible;
                 if (_context.Health.Cause is null) _room!.Rotate(pipeline.LastCommitTime);
             });
-            if (_context.Health.Cause is null) _flusher!.WaitFor(target, CancellationToken.None);
+            if (_context.Health.Cause is null) _flusher!.WaitFor(target, CancellationToken.None, progress);
         }
         catch (Exception e)
         {

@@ -35,7 +35,7 @@ public sealed partial class HestiaIndex
 
         var pipeline = Writable();
         _suspension!.RequireNone();
-        Flush(cancellationToken); // most of the work, while writers go on
+        Flush(null, cancellationToken); // most of the work, while writers go on
         SuspensionInfo? info = null;
         try
         {

@@ -122,17 +122,22 @@ public sealed partial class HestiaIndex : IMaintainedIndex, IDisposable
         if (options.ReadOnly) throw new HestiaException(HestiaErrorCode.InvalidOption, "An index can't be created read-only.", path, "Leave one of the two out.");
         var fullPath = FullPath(path);
         IndexCreation.Create(fullPath, settings ?? new IndexSettings(), options.FileSystem);
-        return Open(fullPath, options, cancellationToken);
+        return Open(fullPath, options, null, cancellationToken);
     }
 
     /// <summary>Opens an index and recovers what a crash left; <see cref="Recovery"/> says what that was.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="options">How; null for the defaults.</param>
+    /// <param name="progress">Told, from this thread, of the log that is checked and replayed; null for nobody.</param>
+    /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="HestiaException">
     /// PathNotFound, NotAnIndex, IndexInUse, SettingsDamaged, ManifestMissing, ManifestDamaged, SegmentMissing, SegmentDamaged, WalDamaged, WalGap, ForeignFile,
     /// FormatTooNew, InvalidOption, LockUnsupported, AccessDenied, DiskFull, IoError. Nothing was changed then.
     /// </exception>
-    public static HestiaIndex Open(string path, IndexOptions? options = null, CancellationToken cancellationToken = default)
+    public static HestiaIndex Open(
+        string path, IndexOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        var opened = IndexOpener.Open(FullPath(path), options ?? new IndexOptions(), cancellationToken);
+        var opened = IndexOpener.Open(FullPath(path), options ?? new IndexOptions(), progress, cancellationToken);
         HestiaIndex index;
         try
         {

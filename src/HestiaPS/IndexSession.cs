@@ -139,7 +139,7 @@ public sealed class IndexSession : IDisposable
             if (Interlocked.CompareExchange(ref _lastCommittedLsn, lsn.Value, seen) == seen) return;
     }
 
-    internal void Close()
+    internal void Close(IProgress<WorkProgress>? progress = null)
     {
         if (_index is null) return;
         lock (_closing)
@@ -147,7 +147,7 @@ public sealed class IndexSession : IDisposable
             if (_final is not null) return;
             try
             {
-                _index.Close();
+                _index.Close(progress);
             }
             finally
             {

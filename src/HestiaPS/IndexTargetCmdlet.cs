@@ -56,13 +56,13 @@ public abstract class IndexTargetCmdlet : HestiaCmdlet
     private protected abstract void ProcessTarget(IndexTarget target);
 
     /// <summary>Works on the session's index; on the index through the process that has it open; or on the closed one, opened for that time.</summary>
-    private protected static T WithIndex<T>(IndexTarget target, Func<IMaintainedIndex, IndexVia, T> work, CancellationToken cancellationToken,
-        IndexOptions? options = null)
+    private protected static T WithIndex<T>(IndexTarget target, Func<IMaintainedIndex, IndexVia, T> work, IProgress<WorkProgress> progress,
+        CancellationToken cancellationToken, IndexOptions? options = null)
     {
         if (target.Session is { } session) return work(session.Engine, IndexVia.Session);
-        using var access = IndexAccess.Open(target.Path, options, cancellationToken);
+        using var access = IndexAccess.Open(target.Path, options, progress, cancellationToken);
         var result = work(access.Index, access.Via);
-        access.Close(); // says so if its flush fails; Dispose would not
+        access.Close(progress); // says so if its flush fails; Dispose would not
         return result;
     }
 }

@@ -17,10 +17,16 @@ internal sealed class ProgressView(string activity) : IProgress<WorkProgress>
     private readonly object _gate = new();
     private readonly Stopwatch _watch = Stopwatch.StartNew();
     private WorkProgress _newest;
+    private TimeSpan _begun;
 
     public void Report(WorkProgress value)
     {
-        lock (_gate) _newest = value;
+        lock (_gate)
+        {
+            // Work of several parts counts each from zero.
+            if (value.Activity != _newest.Activity || value.BytesDone < _newest.BytesDone) _begun = _watch.Elapsed;
+            _newest = value;
+        }
     }
 
     public void ShowUntilDone(Task task, Action<ProgressRecord> write)
@@ -35,9 +41,9 @@ internal sealed class ProgressView(string activity) : IProgress<WorkProgress>
     private ProgressRecord Record()
     {
         WorkProgress newest;
-        lock (_gate) newest = _newest;
-        var seconds = _watch.Elapsed.TotalSeconds;
-        var rate = newest.BytesDone / seconds;
+        TimeSpan begun;
+        lock (_gate) (newest, begun) = (_newest, _begun);
+        var rate = newest.BytesDone / Math.Max((_watch.Elapsed - begun).TotalSeconds, 0.1);
         var record = new ProgressRecord(ActivityId, activity, Status(newest, rate));
         if (!string.IsNullOrEmpty(newest.Activity)) record.CurrentOperation = newest.Activity;
         if (newest.BytesTotal > 0)

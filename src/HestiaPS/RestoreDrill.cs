@@ -72,8 +72,8 @@ internal sealed class RestoreDrill(BackupRepository repository, Func<string> scr
             return;
         }
 
-        var index = (HestiaIndex)run($"Opening {result.BackupId}", (_, token) =>
-            HestiaIndex.Open(path, new IndexOptions { ReadOnly = true }, token));
+        var index = (HestiaIndex)run($"Opening {result.BackupId}", (progress, token) =>
+            HestiaIndex.Open(path, new IndexOptions { ReadOnly = true }, progress, token));
         result.RecoveryTime = Stopwatch.GetElapsedTime(begun);
 
         var session = SessionRegistry.Add(

@@ -50,7 +50,7 @@ internal sealed class BackupJob(
 
         // A read-only session has nothing to flush, and says so itself where its log holds more than its segments.
         var nothingToFlush = index is HestiaIndex { IsReadOnly: true } local && local.LastLsn <= local.Checkpoint;
-        var flush = options.NoFlush || nothingToFlush ? null : index.Flush(cancellationToken);
+        var flush = options.NoFlush || nothingToFlush ? null : index.Flush(progress, cancellationToken);
         using var pin = index.Pin(cancellationToken);
         var source = new BackupSource(index.Name, index.Id, index.Path, pin.Segments, pin.ManifestBytes, pin.SettingsBytes);
         try

@@ -62,7 +62,7 @@ internal sealed class StagedImport(FileSystem files, string folder, EntrySource 
     }
 
     /// <summary>Opens what was loaded, for reading.</summary>
-    public HestiaIndex Open() => HestiaIndex.Open(folder, s_options with { ReadOnly = true, Durability = null, FileSystem = files }, token);
+    public HestiaIndex Open() => HestiaIndex.Open(folder, s_options with { ReadOnly = true, Durability = null, FileSystem = files }, null, token);
 
     private void Load(HestiaIndex index)
     {

@@ -1,4 +1,5 @@
 using Hestia.Core.Caching;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Memtable;
@@ -35,7 +36,7 @@ internal sealed class EntryCounter : IDisposable
     }
 
     /// <summary>Counts; the segments are whole.</summary>
-    public long Count(IReadOnlyList<ManifestSegment> segments, CheckProgress progress, CancellationToken cancellation)
+    public long Count(IReadOnlyList<ManifestSegment> segments, ByteProgress progress, CancellationToken cancellation)
     {
         if (CountWithoutReading(segments) is { } known) return known;
         long bytes = 0;
@@ -61,7 +62,7 @@ internal sealed class EntryCounter : IDisposable
     }
 
     /// <summary>Counts what a cursor shows.</summary>
-    public static long CountVisible(EntryCursor cursor, CheckProgress progress, CancellationToken cancellation)
+    public static long CountVisible(EntryCursor cursor, ByteProgress progress, CancellationToken cancellation)
     {
         long entries = 0, seen = 0, bytes = 0;
         for (cursor.SeekToFirst(); cursor.IsValid; cursor.Next())

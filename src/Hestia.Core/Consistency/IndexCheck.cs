@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Segments;
@@ -31,7 +32,7 @@ internal sealed class IndexCheck(FileSystem files, string path, CheckOptions opt
     CancellationToken cancellation)
 {
     private readonly List<Finding> _findings = [];
-    private readonly CheckProgress _progress = new(target);
+    private readonly ByteProgress _progress = new(target);
 
     public CheckResult Run()
     {

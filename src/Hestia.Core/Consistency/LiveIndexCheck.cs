@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.Manifest;
 using Hestia.Core.Reading;
 using Hestia.Core.Wal;
@@ -16,7 +17,7 @@ internal sealed class LiveIndexCheck(IndexContext context, LiveSet live, CheckOp
     private const int Attempts = 5;
 
     private readonly List<Finding> _findings = [];
-    private readonly CheckProgress _progress = new(target);
+    private readonly ByteProgress _progress = new(target);
 
     public CheckReport Run(string name, Lsn durable, Func<IndexSnapshot> createSnapshot)
     {

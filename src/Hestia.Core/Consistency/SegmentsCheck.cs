@@ -1,3 +1,4 @@
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Segments;
@@ -12,7 +13,7 @@ namespace Hestia.Core.Consistency;
 internal sealed record CheckedSegment(ManifestSegment Manifest, bool IsWhole, bool IsMissing, SegmentProperties? Properties);
 
 /// <summary>Checks the segments of one manifest: each by itself, against the manifest, and their order within the levels.</summary>
-internal sealed class SegmentsCheck(FileSystem files, string indexPath, bool deep, List<Finding> findings, CheckProgress progress,
+internal sealed class SegmentsCheck(FileSystem files, string indexPath, bool deep, List<Finding> findings, ByteProgress progress,
     CancellationToken cancellation)
 {
     /// <summary>Segments that were verified a moment ago, with what was found.</summary>

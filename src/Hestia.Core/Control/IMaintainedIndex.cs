@@ -24,7 +24,7 @@ public interface IMaintainedIndex
     IndexStatus GetStatus(CancellationToken cancellationToken = default);
 
     /// <inheritdoc cref="HestiaIndex.Flush"/>
-    FlushResult Flush(CancellationToken cancellationToken = default);
+    FlushResult Flush(IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default);
 
     /// <inheritdoc cref="HestiaIndex.Compact"/>
     CompactionResult Compact(IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default);

@@ -47,9 +47,11 @@ public sealed class IndexAccess : IDisposable
     /// <summary>Finds the owner of the index in a folder, or opens it.</summary>
     /// <param name="path">The folder.</param>
     /// <param name="options">How it is opened if nobody has it open; null for the defaults.</param>
+    /// <param name="progress">Told of the opening; null for nobody.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="HestiaException">As <see cref="RemoteIndex.Find"/> and <see cref="HestiaIndex.Open"/>.</exception>
-    public static IndexAccess Open(string path, IndexOptions? options = null, CancellationToken cancellationToken = default)
+    public static IndexAccess Open(
+        string path, IndexOptions? options = null, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         var began = Stopwatch.GetTimestamp();
         while (true)
@@ -59,7 +61,7 @@ public sealed class IndexAccess : IDisposable
             if (shared && RemoteIndex.Find(path, cancellationToken) is { } remote) return new IndexAccess(remote, IndexVia.Endpoint, null);
             try
             {
-                var index = HestiaIndex.Open(path, options, cancellationToken);
+                var index = HestiaIndex.Open(path, options, progress, cancellationToken);
                 return new IndexAccess(index, IndexVia.Opened, index);
             }
             catch (HestiaException e) when (shared && e.Code == HestiaErrorCode.IndexInUse && Stopwatch.GetElapsedTime(began) < Patience)
@@ -100,7 +102,7 @@ public sealed class IndexAccess : IDisposable
 
     /// <summary>Closes what was opened, and says so if its last flush fails; <see cref="Dispose"/> would not.</summary>
     /// <exception cref="HestiaException">As <see cref="HestiaIndex.Close"/>.</exception>
-    public void Close() => _opened?.Close();
+    public void Close(IProgress<WorkProgress>? progress = null) => _opened?.Close(progress);
 
     /// <summary>Closes what was opened.</summary>
     public void Dispose() => _opened?.Dispose();

@@ -95,8 +95,8 @@ public sealed class RemoteIndex : IMaintainedIndex
         Call(ControlOperations.Status, new NoArguments(), null, cancellationToken);
 
     /// <inheritdoc/>
-    public FlushResult Flush(CancellationToken cancellationToken = default) =>
-        Call(ControlOperations.Flush, new NoArguments(), null, cancellationToken);
+    public FlushResult Flush(IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        Call(ControlOperations.Flush, new NoArguments(), progress, cancellationToken);
 
     /// <inheritdoc/>
     public CompactionResult Compact(IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default) =>

@@ -145,6 +145,20 @@ internal sealed class LiveSet : IDisposable
         }
     }
 
+    /// <summary>Bytes of keys and values in all memtables.</summary>
+    public long MemtableDataBytes
+    {
+        get
+        {
+            lock (_viewGate)
+            {
+                var bytes = 0L;
+                foreach (var memtable in _view.Memtables) bytes += memtable.DataBytes;
+                return bytes;
+            }
+        }
+    }
+
     /// <summary>The oldest memtable that waits for its flush, or null; acquired for the caller.</summary>
     public MemTable? AcquireOldestFrozen()
     {

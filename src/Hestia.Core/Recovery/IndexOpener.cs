@@ -43,7 +43,7 @@ internal static class IndexOpener
         }
     }
 
-    public static Opened Open(string path, IndexOptions options, CancellationToken cancellationToken)
+    public static Opened Open(string path, IndexOptions options, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
         var began = Stopwatch.GetTimestamp();
         OptionRanges.Check(options);
@@ -60,7 +60,7 @@ internal static class IndexOpener
             var context = CreateContext(path, options, settings, settingsBytes);
             try
             {
-                return Recover(context, held, choice, notices, began, cancellationToken);
+                return Recover(context, held, choice, notices, began, new ByteProgress(progress), cancellationToken);
             }
             catch
             {
@@ -107,6 +107,7 @@ internal static class IndexOpener
         ManifestChoice choice,
         List<RecoveryNotice> notices,
         long began,
+        ByteProgress progress,
         CancellationToken cancellationToken)
     {
         var files = context.Files;
@@ -115,7 +116,7 @@ internal static class IndexOpener
         // Every live segment is opened (length and footer looked at) before anything is changed.
         using var opened = new OpenSegments(context.Segments);
         foreach (var segment in manifest.Segments) opened.Add(segment);
-        var scan = ScanLog(context, manifest, notices, cancellationToken);
+        var scan = ScanLog(context, manifest, notices, progress, cancellationToken);
 
         var store = new ManifestStore(files, context.Path);
         // The manifest's name may be in memory only: whoever wrote it may have been killed before, or failed at, the sync of its directory.
@@ -126,8 +127,8 @@ internal static class IndexOpener
         if (choice.Damaged.Count > 0) (manifest, bytes, file, lastNumber) = ReplaceDamaged(context, store, choice, notices);
 
         using var replay = new Replay(context, store, manifest, bytes, file, lastNumber, readOnly);
-        if (!readOnly) RewriteLog(context, scan, cancellationToken);
-        replay.Run(scan, cancellationToken);
+        if (!readOnly) RewriteLog(context, scan, manifest.Checkpoint, progress, cancellationToken);
+        replay.Run(scan, progress, cancellationToken);
         var lastLsn = replay.LastLsn > manifest.Checkpoint ? replay.LastLsn : manifest.Checkpoint;
         var live = replay.TakeLive(lastLsn);
         try
@@ -169,12 +170,13 @@ internal static class IndexOpener
     }
 
     /// <summary>Looks at the whole log and refuses what no crash explains.</summary>
-    private static WalScanResult ScanLog(IndexContext context, ManifestDocument manifest, List<RecoveryNotice> notices, CancellationToken cancellationToken)
+    private static WalScanResult ScanLog(
+        IndexContext context, ManifestDocument manifest, List<RecoveryNotice> notices, ByteProgress progress, CancellationToken cancellationToken)
     {
         var scan = WalScan.Run(
             context.Files,
             context.WalDirectory,
-            new WalScanOptions(context.SettingsFile.Id, manifest.Timeline.Id, manifest.Checkpoint),
+            new WalScanOptions(context.SettingsFile.Id, manifest.Timeline.Id, manifest.Checkpoint, Progress: progress),
             cancellationToken);
         if (scan.FirstError is { } error)
         {
@@ -263,8 +265,10 @@ internal static class IndexOpener
     /// ended at a failed one, after which the kernel takes the pages for written and the next sync, through whatever handle, returns normally
     /// and writes nothing. So every needed byte is written over itself first. Power lost meanwhile finds the same bytes, old or new.
     /// </summary>
-    private static void RewriteLog(IndexContext context, WalScanResult scan, CancellationToken cancellationToken)
+    private static void RewriteLog(
+        IndexContext context, WalScanResult scan, Lsn after, ByteProgress progress, CancellationToken cancellationToken)
     {
+        progress.Begin("Making the log durable", scan.BytesToReplay(after), 0);
         var buffer = ArrayPool<byte>.Shared.Rent(RewriteBytes);
         try
         {
@@ -283,6 +287,7 @@ internal static class IndexOpener
                     file.Write(at, buffer.AsSpan(0, read));
                     file.StartWriting(at, read);
                     at += read;
+                    progress.AddBytes(read);
                 }
 
                 file.Sync();

@@ -1,3 +1,4 @@
+using Hestia.Core.Diagnostics;
 using Hestia.Core.Manifest;
 using Hestia.Core.Memtable;
 using Hestia.Core.Reading;
@@ -48,10 +49,10 @@ internal sealed class Replay : IDisposable
     /// <summary>Manifests that replay replaced, oldest first.</summary>
     public List<(ManifestDocument Document, ManifestFile File)> Replaced { get; } = [];
 
-    public void Run(WalScanResult scan, CancellationToken cancellationToken)
+    public void Run(WalScanResult scan, ByteProgress progress, CancellationToken cancellationToken)
     {
         var visitor = new Visitor(this);
-        var result = WalReplay.Run(_context.Files, scan, _manifest.Checkpoint, ref visitor, cancellationToken);
+        var result = WalReplay.Run(_context.Files, scan, _manifest.Checkpoint, ref visitor, cancellationToken, progress);
         Records = result.Records;
         Operations = result.Operations;
     }

@@ -1,4 +1,5 @@
 using Hestia.Core.Consistency;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Wal;
@@ -159,7 +160,7 @@ internal sealed class BaseChoice(FileSystem files, string path, CheckResult chec
     {
         if (_judged.TryGetValue(segment.Id, out var known)) return known;
         var scratch = new List<Finding>();
-        var checker = new SegmentsCheck(files, path, deep: true, scratch, new CheckProgress(null), cancellation);
+        var checker = new SegmentsCheck(files, path, deep: true, scratch, new ByteProgress(null), cancellation);
         return _judged[segment.Id] = Judge(checker.Check(segment));
     }
 

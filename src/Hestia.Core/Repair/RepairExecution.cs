@@ -1,5 +1,6 @@
 using Hestia.Core.Compaction;
 using Hestia.Core.Consistency;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Memtable;
@@ -22,7 +23,7 @@ internal sealed class RepairExecution(FileSystem files, string path, RepairPlan 
 
     private readonly Quarantine _quarantine = new(files, path);
     private readonly SegmentCopies _copies = new(files, path, cancellation);
-    private readonly CheckProgress _progress = new(target);
+    private readonly ByteProgress _progress = new(target);
     private readonly string _segments = Path.Combine(path, FileNames.Segments);
     private readonly List<string> _quarantined = [];
 

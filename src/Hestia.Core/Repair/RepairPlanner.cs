@@ -1,5 +1,6 @@
 using Hestia.Core.Compaction;
 using Hestia.Core.Consistency;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Wal;
@@ -15,7 +16,7 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
 {
     private readonly RepairPlan _plan = new() { Check = check };
     private readonly SegmentCopies _copies = new(files, path, cancellation);
-    private readonly CheckProgress _progress = new(target);
+    private readonly ByteProgress _progress = new(target);
 
     public RepairPlan Make()
     {

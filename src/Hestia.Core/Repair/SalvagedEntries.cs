@@ -1,4 +1,5 @@
 using Hestia.Core.Consistency;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Manifest;
 using Hestia.Core.Segments;
@@ -23,7 +24,7 @@ internal sealed class SalvagedEntries : IDisposable
 
     public long Kept { get; private set; }
 
-    public static SalvagedEntries Open(FileSystem files, string path, ManifestSegment manifest, CheckProgress progress,
+    public static SalvagedEntries Open(FileSystem files, string path, ManifestSegment manifest, ByteProgress progress,
         CancellationToken cancellation) =>
         new(manifest, SegmentSalvage.Open(files, path, progress.AddBytes, cancellation));
 

@@ -1,3 +1,4 @@
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 
 namespace Hestia.Core.Wal;
@@ -32,6 +33,8 @@ internal sealed class WalFileFacts
     /// <summary>Beyond this many breaks the file is a ruin, and more detail only takes memory.</summary>
     private const int MaxRuns = 1024;
 
+    private const long ProgressBytes = 1L << 20;
+
     public required string Path { get; init; }
 
     public required string Name { get; init; }
@@ -61,7 +64,7 @@ internal sealed class WalFileFacts
     public long Records { get; private set; }
 
     /// <summary>Reads the header, and the records if <paramref name="scan"/> says so.</summary>
-    public void Read(FileSystem files, bool scan, CancellationToken cancellationToken)
+    public void Read(FileSystem files, bool scan, CancellationToken cancellationToken, ByteProgress? progress = null)
     {
         using var file = files.Open(Path, FileOpenMode.ReadSequential);
         var window = new WalWindow(file);
@@ -77,7 +80,7 @@ internal sealed class WalFileFacts
             else if (!WalSeedRecovery.TryFind(window, NameLsn, cancellationToken, out seed)) return;
             using var reader = new WalReader(window, seed);
             window = null;
-            ReadRuns(reader, (header?.FirstLsn ?? NameLsn).Value, cancellationToken);
+            ReadRuns(reader, (header?.FirstLsn ?? NameLsn).Value, progress, cancellationToken);
             Length = reader.FileLength;
         }
         finally
@@ -86,8 +89,9 @@ internal sealed class WalFileFacts
         }
     }
 
-    private void ReadRuns(WalReader reader, ulong expected, CancellationToken cancellationToken)
+    private void ReadRuns(WalReader reader, ulong expected, ByteProgress? progress, CancellationToken cancellationToken)
     {
+        var counted = 0L;
         var run = Begin(WalFormat.FileHeaderBytes);
         while (true)
         {
@@ -120,6 +124,7 @@ internal sealed class WalFileFacts
                 run.EndOffset = reader.NextOffset;
                 expected = header.LastLsn + 1;
                 Records++;
+                if (progress is not null && run.EndOffset - counted >= ProgressBytes) Count(run.EndOffset);
                 if ((Records & 0xFFF) == 0) cancellationToken.ThrowIfCancellationRequested();
             }
 
@@ -130,6 +135,13 @@ internal sealed class WalFileFacts
 
         SawRecord = reader.SawHeader;
         HighestSyncedOffset = reader.HighestSyncedOffset;
+        Count(reader.FileLength);
+
+        void Count(long offset)
+        {
+            progress?.AddBytes(offset - counted);
+            counted = offset;
+        }
     }
 
     private WalRun Begin(long offset)

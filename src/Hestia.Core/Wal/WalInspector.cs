@@ -1,5 +1,6 @@
 using Hestia.Core.Consistency;
 using Hestia.Core.Control;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 
 namespace Hestia.Core.Wal;
@@ -17,18 +18,19 @@ public static class WalInspector
     /// where its manifest needs it.
     /// </summary>
     /// <exception cref="HestiaException">PathNotFound, NotAnIndex, AccessDenied, IoError.</exception>
-    public static WalReport Check(string path, CancellationToken cancellationToken = default) =>
-        Check(FileSystem.Physical, path, cancellationToken);
+    public static WalReport Check(string path, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        Check(FileSystem.Physical, path, progress, cancellationToken);
 
     /// <summary>
     /// Checks the log of an index that somebody has open, and that it reaches as far as had been acknowledged as durable when the check began.
     /// </summary>
     /// <exception cref="HestiaException">As for a path; IndexClosed, and of an index of another process also OwnerLost, TimedOut.</exception>
-    public static WalReport Check(IMaintainedIndex index, CancellationToken cancellationToken = default)
+    public static WalReport Check(
+        IMaintainedIndex index, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(index);
         var before = index.GetStatus(cancellationToken);
-        var report = Check(index.Path, cancellationToken);
+        var report = Check(index.Path, progress, cancellationToken);
         var durable = before.Statistics.DurableLsn;
         if (before.Durability == Durability.Off || report.LastLsn >= durable || !report.Healthy) return report;
         // What segments hold by now need not be in the log.
@@ -53,13 +55,15 @@ public static class WalInspector
         CancellationToken cancellationToken = default) =>
         ReadRecords(FileSystem.Physical, path, options, cancellationToken);
 
-    internal static WalReport Check(FileSystem files, string path, CancellationToken cancellationToken = default)
+    internal static WalReport Check(
+        FileSystem files, string path, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         Finding? before = null;
+        var meter = new ByteProgress(progress);
         for (var attempt = 1; ; attempt++)
         {
             var around = WalSurroundings.Of(files, path);
-            var report = Check(files, path, around.Options, cancellationToken);
+            var report = Check(files, path, around.Options with { Progress = meter }, cancellationToken);
             if (report.Healthy || attempt == Attempts) return report;
             // The owner may have written a manifest meanwhile, and then pruned logs that the one before would have needed; and a file that is
             // appended to while it is read can show a hole that is none. Damage is where it was when it is looked at again.

@@ -1,3 +1,4 @@
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Writing;
 
@@ -19,6 +20,8 @@ internal readonly record struct WalReplayResult(long Records, long Operations, L
 /// <summary>Goes once more through what a scan found usable and gives every operation above the checkpoint.</summary>
 internal static class WalReplay
 {
+    private const long ProgressBytes = 1L << 20;
+
     /// <summary>
     /// Replays; nothing is allocated per operation. Between scan and replay the files may have been cut where the scan said, not more.
     /// </summary>
@@ -28,14 +31,17 @@ internal static class WalReplay
         WalScanResult scan,
         Lsn after,
         ref TVisitor visitor,
-        CancellationToken cancellationToken = default)
+        CancellationToken cancellationToken = default,
+        ByteProgress? progress = null)
         where TVisitor : IWalVisitor
     {
         long records = 0, operations = 0, lastCommit = 0;
         var last = Lsn.None;
+        progress?.Begin("Replaying the log", scan.BytesToReplay(after), 0);
         foreach (var scanned in scan.Files)
         {
-            if (!scanned.Needed || scanned.Records == 0 || scanned.LastLsn <= after || scanned.Header is null) continue;
+            if (!scanned.IsReplayed(after)) continue;
+            var counted = scanned.UsedFrom;
             try
             {
                 using var file = files.Open(scanned.Path, FileOpenMode.ReadSequential);
@@ -43,6 +49,12 @@ internal static class WalReplay
                 while (reader.NextOffset < scanned.UsedUpTo)
                 {
                     if (!reader.TryReadNext()) throw Changed(scanned, reader.NextOffset);
+                    if (progress is not null && reader.NextOffset - counted >= ProgressBytes)
+                    {
+                        progress.AddBytes(reader.NextOffset - counted);
+                        counted = reader.NextOffset;
+                    }
+
                     var header = reader.Header;
                     lastCommit = header.CommitMicroseconds;
                     if (header.LastLsn <= after.Value) continue;

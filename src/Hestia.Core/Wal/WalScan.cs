@@ -1,3 +1,4 @@
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 
 namespace Hestia.Core.Wal;
@@ -87,11 +88,12 @@ internal static class WalScan
 
         if (options.IndexId is null) options = options with { IndexId = NewestIndexId(found) };
         var firstNeeded = FirstNeeded(found, options);
-        for (var i = 0; i < found.Count; i++)
+        var from = options.IncludeUnneeded ? 0 : firstNeeded;
+        options.Progress?.Begin("Checking the log", found.Skip(from).Sum(static f => f.Length), 0);
+        for (var i = from; i < found.Count; i++)
         {
-            if (i < firstNeeded && !options.IncludeUnneeded) continue;
             var again = new WalFileFacts { Path = found[i].Path, Name = found[i].Name, NameLsn = found[i].NameLsn };
-            if (TryRead(files, again, scan: true, cancellationToken)) found[i] = again;
+            if (TryRead(files, again, scan: true, cancellationToken, options.Progress)) found[i] = again;
         }
 
         return new WalChain(found, firstNeeded, options, findings).Judge();
@@ -128,11 +130,12 @@ internal static class WalScan
         return null;
     }
 
-    private static bool TryRead(FileSystem files, WalFileFacts facts, bool scan, CancellationToken cancellationToken)
+    private static bool TryRead(
+        FileSystem files, WalFileFacts facts, bool scan, CancellationToken cancellationToken, ByteProgress? progress = null)
     {
         try
         {
-            facts.Read(files, scan, cancellationToken);
+            facts.Read(files, scan, cancellationToken, progress);
             return true;
         }
         catch (FileNotFoundException)

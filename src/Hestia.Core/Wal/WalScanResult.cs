@@ -1,3 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
+using Hestia.Core.Diagnostics;
+
 namespace Hestia.Core.Wal;
 
 /// <summary>What recovery has to do with a log file before it writes anything.</summary>
@@ -20,7 +23,9 @@ internal enum WalFileAction
 /// <param name="TimelineId">Checked on the files above the checkpoint only.</param>
 /// <param name="Checkpoint">Segments hold everything up to here; null: unknown, every file counts.</param>
 /// <param name="IncludeUnneeded">Whether files wholly at or below the checkpoint are read as well; damage there is a warning.</param>
-internal sealed record WalScanOptions(Guid? IndexId, Guid? TimelineId, Lsn? Checkpoint, bool IncludeUnneeded = false);
+/// <param name="Progress">Told of the bytes read; null for nobody.</param>
+internal sealed record WalScanOptions(
+    Guid? IndexId, Guid? TimelineId, Lsn? Checkpoint, bool IncludeUnneeded = false, ByteProgress? Progress = null);
 
 /// <summary>One log file, judged.</summary>
 internal sealed record WalScannedFile
@@ -69,6 +74,10 @@ internal sealed record WalScannedFile
 
     /// <summary>Nothing but a whole header and zeros.</summary>
     public bool IsEmpty { get; init; }
+
+    /// <summary>Whether a replay of what comes after an LSN reads it.</summary>
+    [MemberNotNullWhen(true, nameof(Header))]
+    public bool IsReplayed(Lsn after) => Needed && Records > 0 && LastLsn > after && Header is not null;
 }
 
 /// <summary>What a log directory holds and what opening the index on it means. Nothing was changed.</summary>
@@ -113,6 +122,15 @@ internal sealed record WalScanResult
 
             return null;
         }
+    }
+
+    /// <summary>Bytes that a replay of what comes after an LSN reads.</summary>
+    public long BytesToReplay(Lsn after)
+    {
+        var bytes = 0L;
+        foreach (var file in Files)
+            if (file.IsReplayed(after)) bytes += file.UsedUpTo - file.UsedFrom;
+        return bytes;
     }
 
     public bool NeedsChange

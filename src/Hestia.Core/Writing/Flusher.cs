@@ -14,6 +14,9 @@ namespace Hestia.Core.Writing;
 /// </summary>
 internal sealed class Flusher
 {
+    private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_report = TimeSpan.FromMilliseconds(100);
+
     private readonly object _progress = new();
     private readonly IndexContext _context;
     private readonly LiveSet _live;
@@ -25,6 +28,8 @@ internal sealed class Flusher
     private Exception? _error;
     private long _segmentsWritten;
     private long _bytesWritten;
+    private long _taken;
+    private long _takenUnderWay;
 
     public Flusher(IndexContext context, LiveSet live, LogKeeper log, WriteRoom room, RetiredFiles retired, Action flushed)
     {
@@ -51,9 +56,11 @@ internal sealed class Flusher
 
     /// <summary>Waits until segments hold everything up to <paramref name="lsn"/>.</summary>
     /// <exception cref="HestiaException">What flushing failed with.</exception>
-    public void WaitFor(Lsn lsn, CancellationToken cancellationToken)
+    public void WaitFor(Lsn lsn, CancellationToken cancellationToken, IProgress<WorkProgress>? progress = null)
     {
         lock (_progress) _error = null;
+        var total = Math.Max(0, _live.MemtableDataBytes - Interlocked.Read(ref _takenUnderWay));
+        var before = Interlocked.Read(ref _taken);
         Signal();
         using var registration = cancellationToken.Register(() =>
         {
@@ -64,26 +71,44 @@ internal sealed class Flusher
             // runs here where the scheduler says so
         }
 
-        lock (_progress)
+        // Not under the lock: nobody knows what the other side does with it.
+        do progress?.Report(new WorkProgress("Writing segments", Math.Clamp(Interlocked.Read(ref _taken) - before, 0, total), total, 0, 0));
+        while (!Waited(progress is null ? s_pause : s_report));
+        progress?.Report(new WorkProgress("Writing segments", total, total, 0, 0));
+
+        bool Waited(TimeSpan pause)
         {
-            while (_live.Checkpoint < lsn)
+            lock (_progress)
             {
+                if (_live.Checkpoint >= lsn) return true;
                 cancellationToken.ThrowIfCancellationRequested();
                 if (_context.Health.Cause is { } cause) throw _context.Health.Failed(cause);
                 if (_error is { } error) throw HestiaException.FromIO(error, _context.Path, "flushing");
                 if (_context.Health.State == IndexState.Closed) _context.Health.RequireWritable();
-                Monitor.Wait(_progress, TimeSpan.FromSeconds(1));
+                Monitor.Wait(_progress, pause);
+                return false;
             }
         }
     }
 
     /// <summary>Writes one memtable out as a segment of level 0 that is durable when this returns; null if it is empty.</summary>
-    public static SegmentInfo? WriteSegment(IndexContext context, RetiredFiles? retired, MemTable memtable)
+    /// <param name="context">The index.</param>
+    /// <param name="retired">Told of the segment, or null.</param>
+    /// <param name="memtable">The memtable, frozen.</param>
+    /// <param name="taken">Told of bytes of the memtable that were written, or null.</param>
+    public static SegmentInfo? WriteSegment(IndexContext context, RetiredFiles? retired, MemTable memtable, Action<long>? taken = null)
     {
         if (memtable.OperationCount == 0) return null;
         using var writer = new SegmentWriter(context.Files, context.Segments.DirectoryPath, context.WriterOptions(dropLsn: false));
         using var cursor = memtable.CreateCursor(ulong.MaxValue);
-        for (cursor.SeekToFirst(); cursor.IsValid; cursor.Next()) writer.Add(cursor.Key, cursor.Lsn, cursor.Kind, cursor.Value);
+        long entries = 0, told = 0;
+        for (cursor.SeekToFirst(); cursor.IsValid; cursor.Next())
+        {
+            writer.Add(cursor.Key, cursor.Lsn, cursor.Kind, cursor.Value);
+            if ((++entries & 0x3FF) == 0) Tell(entries);
+        }
+
+        Tell(memtable.EntryCount);
         var info = retired is null ? writer.Finish() : writer.Finish(retired.Announce, retired.Withdraw);
         try
         {
@@ -96,6 +121,15 @@ internal sealed class Flusher
         }
 
         return info;
+
+        // Overwritten entries count in the memtable and are not written, so it goes by the share of keys.
+        void Tell(long keys)
+        {
+            if (taken is null) return;
+            var now = (long)(memtable.DataBytes * ((double)keys / memtable.EntryCount));
+            taken(now - told);
+            told = now;
+        }
     }
 
     private bool Step()
@@ -119,7 +153,7 @@ internal sealed class Flusher
         var began = Stopwatch.GetTimestamp();
         try
         {
-            info = WriteSegment(_context, _retired, memtable);
+            info = WriteSegment(_context, _retired, memtable, Take);
             _live.Commit(new ManifestEdit { Added = info is null ? [] : [ManifestSegment.From(info, level: 0)], Flushed = memtable });
             _log.Advance(memtable.LastLsn);
             Interlocked.Increment(ref _segmentsWritten);
@@ -135,15 +169,23 @@ internal sealed class Flusher
         {
             if (e is not (IOException or UnauthorizedAccessException or HestiaException) || IOErrors.IsSyncFailure(e)) _context.Health.Fail(e);
             _context.Counters.FlushFailed();
+            Interlocked.Add(ref _taken, -Interlocked.Read(ref _takenUnderWay));
             _context.Events?.RaiseFailure(IndexEventId.FlushFailed, e, "A flush of the index {IndexName} ({IndexPath}) failed and will be tried again: {Reason}");
             Finished(e);
             return false;
         }
         finally
         {
+            Interlocked.Exchange(ref _takenUnderWay, 0);
             if (info is not null) _retired.Withdraw(info.Id);
             memtable.Release();
         }
+    }
+
+    private void Take(long bytes)
+    {
+        Interlocked.Add(ref _taken, bytes);
+        Interlocked.Add(ref _takenUnderWay, bytes);
     }
 
     private void Tell(ulong lsn, SegmentInfo? info, TimeSpan time)

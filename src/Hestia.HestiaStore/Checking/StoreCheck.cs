@@ -1,7 +1,8 @@
 using System.Diagnostics;
-using Hestia.Core;
 using Hestia.Core.Consistency;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
+using Hestia.Core;
 using Hestia.HestiaStore.Format;
 using Hestia.HestiaStore.Locking;
 using Hestia.HestiaStore.Reading;
@@ -12,7 +13,7 @@ namespace Hestia.HestiaStore.Checking;
 /// <summary>One check of a whole directory, and what it learned; a repair plans by it.</summary>
 internal sealed class StoreCheck(FileSystem files, string path, IProgress<WorkProgress>? progress, CancellationToken cancellation)
 {
-    private readonly CheckProgress _progress = new(progress);
+    private readonly ByteProgress _progress = new(progress);
 
     public List<Finding> Findings { get; } = [];
 

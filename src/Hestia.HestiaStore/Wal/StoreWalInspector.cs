@@ -1,4 +1,5 @@
 using Hestia.Core;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.Core.Wal;
 using Hestia.HestiaStore.Format;
@@ -20,8 +21,8 @@ public static class StoreWalInspector
     /// finds, in its words, and what that does not look for: a gap behind the checkpoint, and whether good records are behind the damage.
     /// </summary>
     /// <exception cref="HestiaException">PathNotFound, NotAnIndex: there is no log of HestiaStore; AccessDenied, IoError.</exception>
-    public static WalReport Check(string path, CancellationToken cancellationToken = default) => Check(FileSystem.Physical, Path.GetFullPath(path),
-        cancellationToken);
+    public static WalReport Check(string path, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        Check(FileSystem.Physical, Path.GetFullPath(path), progress, cancellationToken);
 
     /// <summary>
     /// Streams the records in order, in constant memory, and goes on behind damage, which is an entry of its own. Every record is one operation.
@@ -46,13 +47,15 @@ public static class StoreWalInspector
         }
     }
 
-    internal static WalReport Check(FileSystem files, string path, CancellationToken cancellationToken)
+    internal static WalReport Check(
+        FileSystem files, string path, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         var wal = Locate(files, path);
         try
         {
             var types = Types(files, path);
-            var scan = WalDirectoryScan.Run(files, wal, types is { } known ? WalTypes.Check(known.Keys, known.Values) : null, null, cancellationToken);
+            var scan = WalDirectoryScan.Run(files, wal, types is { } known ? WalTypes.Check(known.Keys, known.Values) : null, null, cancellationToken,
+                new ByteProgress(progress));
             return new WalReport
             {
                 Healthy = scan.Healthy,

@@ -1,4 +1,5 @@
 using Hestia.Core;
+using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
 using Hestia.HestiaStore.Format;
 
@@ -78,8 +79,10 @@ internal sealed class WalDirectoryScan
     /// <param name="types">Whether a record's key and value are of the index's types, or null where those are not known.</param>
     /// <param name="onRecord">Gets each record, or null.</param>
     /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="progress">Told of the files that were read, or null.</param>
     public static WalDirectoryScan Run(
-        FileSystem files, string wal, Func<WalFileReader, string?>? types, RecordHandler? onRecord, CancellationToken cancellationToken)
+        FileSystem files, string wal, Func<WalFileReader, string?>? types, RecordHandler? onRecord, CancellationToken cancellationToken,
+        ByteProgress? progress = null)
     {
         var scan = new WalDirectoryScan(wal);
         scan.FormatIsMissing = !files.FileExists(System.IO.Path.Combine(wal, StoreFileNames.WalFormat))
@@ -87,7 +90,8 @@ internal sealed class WalDirectoryScan
         scan.Try(() => WalMetadata.CheckFormat(files, wal));
         scan.Try(() => scan.Checkpoint = WalMetadata.ReadCheckpoint(files, wal));
         scan.Discover(files);
-        scan.ReadFiles(files, types, onRecord, cancellationToken);
+        progress?.Begin("Checking the log", scan.Bytes, 0);
+        scan.ReadFiles(files, types, onRecord, progress, cancellationToken);
         scan.CheckCheckpoint();
         return scan;
     }
@@ -124,7 +128,8 @@ internal sealed class WalDirectoryScan
         Files.Sort(static (a, b) => a.FirstLsn.CompareTo(b.FirstLsn));
     }
 
-    private void ReadFiles(FileSystem files, Func<WalFileReader, string?>? types, RecordHandler? onRecord, CancellationToken cancellationToken)
+    private void ReadFiles(
+        FileSystem files, Func<WalFileReader, string?>? types, RecordHandler? onRecord, ByteProgress? progress, CancellationToken cancellationToken)
     {
         for (var i = 0; i < Files.Count; i++)
         {
@@ -149,6 +154,7 @@ internal sealed class WalDirectoryScan
                 onRecord?.Invoke(file, reader);
             }
 
+            progress?.AddBytes(file.Length);
             if (reader.Problem is null) continue;
             SetBreak(files, i, reader, reader.Problem, cancellationToken);
             return;

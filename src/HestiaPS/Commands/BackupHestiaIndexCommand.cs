@@ -171,9 +171,10 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
                 + $"{_repository.Location}, sending {Display.Count(files.SegmentsToSend, "file", "files")} ({Display.Size(files.BytesToSend)})";
         }
 
-        var (plan, unflushed) = Run($"Looking at {target.Name}", (_, token) => WithIndex(
+        var (plan, unflushed) = Run($"Looking at {target.Name}", (progress, token) => WithIndex(
             target,
             (index, _) => (_repository.PlanBackup(index, token), Display.Unflushed(index.GetStatus(token).Statistics)),
+            progress,
             token,
             new IndexOptions { ReadOnly = true }));
         return $"Back up {Display.Segments(plan.Segments)} ({Display.Size(plan.Bytes)}) into {_repository.Location}, sending "

@@ -21,9 +21,9 @@ public sealed class CloseHestiaIndexCommand : HestiaCmdlet
         {
             if (!TryItem(session, () => session.Engine, out _)) continue;
             if (!ShouldProcess(session.ToString(), Explain(session))) continue;
-            TryItem(session, () => Run($"Closing {session.Name}", (_, _) =>
+            TryItem(session, () => Run($"Closing {session.Name}", (progress, _) =>
             {
-                session.Close();
+                session.Close(progress);
                 return true;
             }), out _);
         }

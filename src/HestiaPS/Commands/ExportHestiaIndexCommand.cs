@@ -55,15 +55,16 @@ public sealed class ExportHestiaIndexCommand : IndexTargetCmdlet
         if (!TryItem(target.Path, () => (File: FileOf(target), Options: Options(KeyEncodingOf(target))), out var wanted)) return;
         if (!TryItem(target.Path, () => Explain(target, wanted.File, wanted.Options), out var action) || !ShouldProcess(target.Path, action)) return;
         var done = TryItem(target.Path, () => Run($"Exporting {target.Name}", (progress, token) => WithEntries(
-            target, index => IndexExport.Write(index, wanted.File, wanted.Options, progress, token), token)), out var result);
+            target, index => IndexExport.Write(index, wanted.File, wanted.Options, progress, token), progress, token)), out var result);
         if (done) WriteObject(new ExportReport(result));
     }
 
     /// <summary>Reads the session's index, or the closed one, opened read-only for that time. Entries do not go through another process.</summary>
-    private static T WithEntries<T>(IndexTarget target, Func<HestiaIndex, T> work, CancellationToken cancellationToken)
+    private static T WithEntries<T>(
+        IndexTarget target, Func<HestiaIndex, T> work, IProgress<WorkProgress> progress, CancellationToken cancellationToken)
     {
         if (target.Session is { } session) return work(session.Engine);
-        using var index = HestiaIndex.Open(target.Path, new IndexOptions { ReadOnly = true }, cancellationToken);
+        using var index = HestiaIndex.Open(target.Path, new IndexOptions { ReadOnly = true }, progress, cancellationToken);
         return work(index);
     }
 
@@ -97,8 +98,8 @@ public sealed class ExportHestiaIndexCommand : IndexTargetCmdlet
     private string Explain(IndexTarget target, string file, ExportOptions options)
     {
         if (!WillExplain(ConfirmImpact.Medium)) return $"Export to {file}";
-        var plan = Run($"Looking at {target.Name}", (_, token) => WithEntries(
-            target, index => IndexExport.Plan(index, file, options, token), token));
+        var plan = Run($"Looking at {target.Name}", (progress, token) => WithEntries(
+            target, index => IndexExport.Plan(index, file, options, token), progress, token));
         return $"Export {Display.Count(plan.Entries, "entry", "entries")} ({Display.Size(plan.DataBytes)} of keys and values) as of LSN {plan.Lsn} to {file}"
             + (plan.Replaces ? ", replacing the file that is there" : "");
     }

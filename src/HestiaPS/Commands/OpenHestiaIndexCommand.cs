@@ -122,9 +122,9 @@ public sealed class OpenHestiaIndexCommand : HestiaCmdlet
     private IndexSession Open(string path)
     {
         if (SessionRegistry.Find(path) is { } open) throw InUseHere(open);
-        var index = Run(Create ? $"Creating {path}" : $"Opening {path}", (_, token) => Create
+        var index = Run(Create ? $"Creating {path}" : $"Opening {path}", (progress, token) => Create
             ? HestiaIndex.Create(path, Settings(), Options(), token)
-            : HestiaIndex.Open(path, Options(), token));
+            : HestiaIndex.Open(path, Options(), progress, token));
         if (StopToken.IsCancellationRequested)
         {
             // Nobody would get the session: it must not stay open behind a pipeline that was stopped.

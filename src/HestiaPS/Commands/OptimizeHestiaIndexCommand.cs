@@ -13,7 +13,7 @@ public sealed class OptimizeHestiaIndexCommand : IndexTargetCmdlet
     {
         if (!TryItem(target.Path, () => Explain(target), out var action) || !ShouldProcess(target.Path, action)) return;
         var done = TryItem(target.Path, () => Run($"Compacting {target.Name}", (progress, token) =>
-            WithIndex(target, (index, via) => new OptimizeReport(index, index.Compact(progress, token), via), token)), out var report);
+            WithIndex(target, (index, via) => new OptimizeReport(index, index.Compact(progress, token), via), progress, token)), out var report);
         if (done) WriteObject(report);
     }
 

@@ -17,8 +17,8 @@ public sealed class TestHestiaWalCommand : IndexTargetCmdlet
 
     private protected override void ProcessTarget(IndexTarget target)
     {
-        var done = TryItem(target.Path, () => Run($"Checking the log of {target.Name}", (_, token) =>
-            Check(target, token)), out var checkedBy);
+        var done = TryItem(target.Path, () => Run($"Checking the log of {target.Name}", (progress, token) =>
+            Check(target, progress, token)), out var checkedBy);
         if (!done) return;
         var (report, via) = checkedBy;
         if (Quiet)
@@ -43,13 +43,14 @@ public sealed class TestHestiaWalCommand : IndexTargetCmdlet
         result.OpenWould.StartsWith("HestiaStore ", StringComparison.Ordinal) ? result.OpenWould : $"Open would: {result.OpenWould}";
 
     /// <summary>The files are read in any case; who has the index open says how far its log must reach.</summary>
-    private static (WalReport Report, IndexVia Via) Check(IndexTarget target, CancellationToken token)
+    private static (WalReport Report, IndexVia Via) Check(
+        IndexTarget target, IProgress<WorkProgress> progress, CancellationToken token)
     {
-        if (target.Session is { } session) return (WalInspector.Check(session.Engine, token), IndexVia.Session);
-        if (PathFormats.HasHestiaStoreLog(target.Path)) return (StoreWalInspector.Check(target.Path, token), IndexVia.Files);
+        if (target.Session is { } session) return (WalInspector.Check(session.Engine, progress, token), IndexVia.Session);
+        if (PathFormats.HasHestiaStoreLog(target.Path)) return (StoreWalInspector.Check(target.Path, progress, token), IndexVia.Files);
         return FindOwner(target.Path, token) is { } remote
-            ? (WalInspector.Check(remote, token), IndexVia.Endpoint)
-            : (WalInspector.Check(target.Path, token), IndexVia.Files);
+            ? (WalInspector.Check(remote, progress, token), IndexVia.Endpoint)
+            : (WalInspector.Check(target.Path, progress, token), IndexVia.Files);
     }
 
     /// <summary>Null also where the owner cannot be asked: its log can be read all the same.</summary>

@@ -147,7 +147,7 @@ internal sealed class DamageSource
         History.Add(new DamageOperation(index.LastLsn.Value + 1, "k21", value));
         Assert.ThrowsAny<HestiaException>(() => index.Put("k21"u8, value));
         Assert.ThrowsAny<HestiaException>(() => index.Put("k22"u8, value));
-        Assert.ThrowsAny<HestiaException>(index.Close);
+        Assert.ThrowsAny<HestiaException>(() => index.Close());
         _disk.Fault = null;
     }
 

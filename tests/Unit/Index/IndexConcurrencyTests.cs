@@ -60,7 +60,7 @@ public sealed class IndexConcurrencyTests : IndexTestBase
         {
             while (!token.IsCancellationRequested)
             {
-                index.Flush(CancellationToken.None);
+                index.Flush(null, CancellationToken.None);
                 Thread.Sleep(30);
                 if (Random.Shared.Next(4) == 0) index.Compact(cancellationToken: CancellationToken.None);
             }

@@ -221,7 +221,7 @@ public sealed class WalWriterTests
             }
 
             var cancel = TestContext.Current.CancellationToken;
-            var report = WalInspector.Check(directory, cancel);
+            var report = WalInspector.Check(directory, cancellationToken: cancel);
             Assert.True(report.Healthy);
             Assert.Equal((100L, 100UL), (report.Records, report.LastLsn.Value));
             Assert.Equal(3, WalInspector.ReadRecords(directory, new WalReadOptions { Last = 3 }, cancel).Count());

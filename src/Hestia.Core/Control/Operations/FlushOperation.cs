@@ -4,5 +4,5 @@ namespace Hestia.Core.Control.Operations;
 internal sealed class FlushOperation() : ControlOperation<NoArguments, FlushResult>(
     "flush", ControlJson.Default.NoArguments, ControlJson.Default.FlushResult, isLong: true)
 {
-    protected override FlushResult Run(ControlCall call, NoArguments arguments) => call.Index.Flush(call.CancellationToken);
+    protected override FlushResult Run(ControlCall call, NoArguments arguments) => call.Index.Flush(call.Progress, call.CancellationToken);
 }

@@ -1,7 +1,7 @@
-namespace Hestia.Core.Consistency;
+namespace Hestia.Core.Diagnostics;
 
 /// <summary>Turns bytes read into reports of progress, not more often than every so many bytes.</summary>
-internal sealed class CheckProgress(IProgress<WorkProgress>? target)
+internal sealed class ByteProgress(IProgress<WorkProgress>? target)
 {
     private const long Step = 4L << 20;
 
