@@ -189,7 +189,8 @@ function Invoke-UnitTest([string[]] $Selection, [hashtable] $Environment, [times
     $null = New-Item -ItemType Directory -Force -Path (Split-Path $results)
     Remove-Item -LiteralPath $results -ErrorAction Ignore
     $test = Join-Path $root "tests/Unit/$output/net10.0/Hestia.Unit.dll"
-    $options = @('exec', $test, '-noLogo', '-noColor', '-xml', $results) + $Selection
+    # A test that hangs is named, every five minutes again.
+    $options = @('exec', $test, '-noLogo', '-noColor', '-longRunning', '300', '-xml', $results) + $Selection
     $exitCode = Invoke-Program -FilePath 'dotnet' -ArgumentList $options -Environment $Environment -Timeout $Timeout
     $count = [ordered]@{ Name = 'xUnit'; Passed = 0; Failed = 0; Skipped = 0 }
     if (Test-Path -LiteralPath $results) {
@@ -257,7 +258,7 @@ function Invoke-Test([string] $Filter) {
     Write-Step 'Test: xUnit over the engine and the repository'
     $selection = @('-trait-', 'Category=Soak')
     if ($Filter) { $selection += '-method', $Filter }
-    $counts = @(Invoke-UnitTest -Selection $selection -Environment @{} -Timeout ([timespan]::FromMinutes(40)))
+    $counts = @(Invoke-UnitTest -Selection $selection -Environment @{} -Timeout ([timespan]::FromMinutes(30)))
     Write-Step 'Test: Pester, PSScriptAnalyzer and Test-ModuleManifest over the module'
     $counts += @(Invoke-ModuleTest -Filter $Filter)
     Write-Total $counts

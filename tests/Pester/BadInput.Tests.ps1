@@ -17,10 +17,25 @@ Describe 'A path that is missing' {
         Test-Path -LiteralPath $path | Should -BeFalse
     }
 
-    It 'is PathNotFound for a new index below a folder that is not there' {
+    It 'is PathNotFound for a new index, a new repository and a restore below a folder that is not there' {
         $path = Join-Path (New-TestPath nothing) deeper
-        $null = Assert-Failure { Open-HestiaIndex -Path $path -Create } PathNotFound -Names $path
-        Test-Path -LiteralPath (Split-Path $path) | Should -BeFalse
+        $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
+        $backup = Backup-HestiaIndex -Path (New-ClosedIndex) -Repository $repository
+        $before = Get-FolderState $repository
+        foreach ($try in { Open-HestiaIndex -Path $path -Create }, { New-HestiaRepository -Path $path }, { $backup | Restore-HestiaIndex -Path $path }) {
+            $null = Assert-Failure $try PathNotFound -Names (Split-Path $path) -Category ObjectNotFound
+            Test-Path -LiteralPath (Split-Path $path) | Should -BeFalse
+        }
+        Get-FolderState $repository | Should -Be $before
+    }
+
+    It 'is PathNotFound for a backup, and the repository stays as it was' {
+        $path = New-TestPath missing
+        $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
+        $before = Get-FolderState $repository
+        $null = Assert-Failure { Backup-HestiaIndex -Path $path -Repository $repository } PathNotFound -Names $path -Category ObjectNotFound
+        Get-FolderState $repository | Should -Be $before
+        Test-Path -LiteralPath $path | Should -BeFalse
     }
 
     It 'is RepositoryNotFound for a repository' {
@@ -37,23 +52,45 @@ Describe 'A path of the wrong type' {
     AfterEach { Close-TestSession }
 
     It 'a file is NotAnIndex in <_>' -ForEach 'Open-HestiaIndex',
-    'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex', 'Optimize-HestiaIndex' {
+    'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex', 'Optimize-HestiaIndex', 'Invoke-HestiaFlush', 'Test-HestiaWal',
+    'Get-HestiaWalRecord', 'Set-HestiaIndex', 'Suspend-HestiaIndex', 'Backup-HestiaIndex' {
         $command = $_
+        $more = switch ($command) {
+            'Backup-HestiaIndex' { @{ Repository = (New-HestiaRepository -Path (New-TestPath backups)).Location } }
+            'Set-HestiaIndex' { @{ Durability = 'Off' } }
+            'Suspend-HestiaIndex' { @{ Duration = '5s' } }
+            default { @{} }
+        }
         $path = New-TestPath file.txt
         Set-Content -LiteralPath $path hello
         $before = Get-FolderState (Split-Path $path)
-        $null = Assert-Failure { & $command -Path $path } NotAnIndex -Names $path
+        $null = Assert-Failure { & $command -Path $path @more } NotAnIndex -Names $path
         Get-FolderState (Split-Path $path) | Should -Be $before
+        if ($more.Repository) { Get-HestiaBackup -Repository $more.Repository | Should -BeNullOrEmpty }
+    }
+
+    It 'a file is no place for a restore, a new index or a new repository' {
+        $path = New-TestPath file.txt
+        Set-Content -LiteralPath $path hello
+        $before = Get-FolderState (Split-Path $path)
+        $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
+        $backup = Backup-HestiaIndex -Path (New-ClosedIndex) -Repository $repository
+        foreach ($try in { $backup | Restore-HestiaIndex -Path $path }, { $backup | Restore-HestiaIndex -Path $path -Force },
+            { Open-HestiaIndex -Path $path -Create }, { New-HestiaRepository -Path $path }) {
+            $null = Assert-Failure $try TargetNotEmpty -Names $path -Category ResourceExists
+            Get-FolderState (Split-Path $path) | Should -Be $before
+        }
     }
 
     It 'a folder that is no index is NotAnIndex in <_>' -ForEach 'Open-HestiaIndex',
-    'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex', 'Optimize-HestiaIndex' {
+    'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex', 'Optimize-HestiaIndex', 'Invoke-HestiaFlush', 'Backup-HestiaIndex' {
         $command = $_
+        $more = if ($command -eq 'Backup-HestiaIndex') { @{ Repository = (New-HestiaRepository -Path (New-TestPath backups)).Location } } else { @{} }
         $path = New-TestPath folder
         $null = New-Item -ItemType Directory $path
         Set-Content (Join-Path $path notes.txt) hello
         $before = Get-FolderState $path
-        $null = Assert-Failure { & $command -Path $path } NotAnIndex -Names $path -Category InvalidArgument
+        $null = Assert-Failure { & $command -Path $path @more } NotAnIndex -Names $path -Category InvalidArgument
         Get-FolderState $path | Should -Be $before
         Test-Path -LiteralPath (Join-Path $path .lock) | Should -BeFalse
     }
@@ -143,18 +180,29 @@ Describe 'A folder that may not be written' {
         $folder = Split-Path $path
         $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
         $null = Backup-HestiaIndex -Path $path -Repository $repository
+        # Their own to write in: what refuses them is the repository alone.
+        $theirs = New-TestPath theirs
+        $null = New-Item -ItemType Directory $theirs
         $readable = "try { Import-Module '$ModulePath' -ErrorAction Stop } catch { 'UNREADABLE'; exit }"
         $script = "$readable
+            `$ix = Open-HestiaIndex -Path '$theirs/orders' -Create
+            Set-HestiaEntry -Index `$ix -Key a -Value 1
             foreach (`$try in { Open-HestiaIndex -Path '$path' -ErrorAction Stop },
                 { Open-HestiaIndex -Path '$folder/new' -Create -ErrorAction Stop },
                 { Backup-HestiaIndex -Path '$path' -Repository '$repository' -ErrorAction Stop },
-                { Get-HestiaBackup -Repository '$repository' | Restore-HestiaIndex -Path '$folder/restored' -ErrorAction Stop }) {
-                try { `$null = & `$try; 'no error' } catch { '{0}|{1}' -f `$_.FullyQualifiedErrorId.Split(',')[0], `$_.Exception.Message }
-            }"
+                { Get-HestiaBackup -Repository '$repository' | Restore-HestiaIndex -Path '$folder/restored' -ErrorAction Stop },
+                { Backup-HestiaIndex -Index `$ix -Repository '$repository' -ErrorAction Stop },
+                { New-HestiaRepository -Path '$folder/more' -ErrorAction Stop }) {
+                try { `$null = & `$try; 'no error' }
+                catch { '{0}|{1}|{2}' -f `$_.FullyQualifiedErrorId.Split(',')[0], `$_.Exception.Message, `$_.ErrorDetails.RecommendedAction }
+            }
+            'entries ' + @(Get-HestiaEntry -Index `$ix).Count"
         & chmod -R a+rX,a-w (Split-Path $path) (Split-Path $repository)
+        & chmod -R a+rwX (Split-Path $theirs)
         $up = $TestDrive
         while ($up -ne '/' -and $up -ne (Split-Path ([IO.Path]::GetTempPath()))) { & chmod a+rx $up 2>$null; $up = Split-Path $up }
         $before = Get-FolderState $folder
+        $backups = Get-FolderState $repository
         try {
             $prefix = if ($otherUser) { 'setpriv', '--reuid=65534', '--regid=65534', '--clear-groups' } else { @() }
             $elsewhere = @{ HOME = '/tmp'; XDG_CACHE_HOME = '/tmp/none'; POWERSHELL_TELEMETRY_OPTOUT = '1' }
@@ -168,10 +216,17 @@ Describe 'A folder that may not be written' {
             return
         }
         $lines = $child.Output.Split("`n").Trim()
-        $lines.Count | Should -Be 4
-        foreach ($line in $lines) { $line | Should -BeLike 'AccessDenied|*permission*' }
-        $lines[0] | Should -BeLike "*$path*"
+        $lines.Count | Should -Be 7 -Because $child.Error
+        $lines[6] | Should -Be 'entries 1'
+        $places = $path, $folder, $path, $folder, $repository, $folder
+        for ($i = 0; $i -lt 6; $i++) {
+            $id, $message, $action = $lines[$i].Split('|')
+            $id | Should -Be AccessDenied -Because $lines[$i]
+            $message | Should -BeLike "*$($places[$i])*"
+            $action | Should -BeLike '*permission*'
+        }
         Get-FolderState $folder | Should -Be $before
+        Get-FolderState $repository | Should -Be $backups
     }
 }
 
@@ -244,12 +299,13 @@ Describe 'A newer format' {
     AfterEach { Close-TestSession }
 
     It 'is FormatTooNew in <_>, and nothing changes' -ForEach 'Open-HestiaIndex',
-    'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex' {
+    'Get-HestiaIndex', 'Test-HestiaIndex', 'Repair-HestiaIndex', 'Optimize-HestiaIndex', 'Invoke-HestiaFlush', 'Backup-HestiaIndex' {
         $command = $_
+        $more = if ($command -eq 'Backup-HestiaIndex') { @{ Repository = (New-HestiaRepository -Path (New-TestPath backups)).Location } } else { @{} }
         $path = New-ClosedIndex
         Set-FormatVersion (Join-Path $path index.json) 999
         $before = Get-FolderState $path
-        $record = Assert-Failure { & $command -Path $path } FormatTooNew -Names 999, $path -Category InvalidData
+        $record = Assert-Failure { & $command -Path $path @more } FormatTooNew -Names 999, $path -Category InvalidData
         $record.ErrorDetails.RecommendedAction | Should -BeLike '*newer*'
         Get-FolderState $path | Should -Be $before
     }
@@ -306,6 +362,7 @@ Describe 'Keys and values' {
         $errors[0].FullyQualifiedErrorId | Should -BeLike 'ValueTooLarge,*'
         $errors[0].TargetObject | Should -Be big
         $errors[0].Exception.Message | Should -BeLike '*67,108,864*'
+        $errors[0].ErrorDetails.RecommendedAction | Should -Not -BeNullOrEmpty
         (Get-HestiaEntry -Index $ix).Key | Should -Be k00001, k00002, k00003, small
     }
 

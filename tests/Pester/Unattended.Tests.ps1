@@ -154,6 +154,10 @@ Describe 'Signals' -Skip:(-not $unix) {
         @{ Stage = 'testing'; Script = 'while ($true) { $null = Test-HestiaIndex -Index $ix -Deep }' }
         @{ Stage = 'verifying'; Script = 'while ($true) { $null = $backup | Test-HestiaBackup -Deep }' }
         @{ Stage = 'opening and closing'; Script = 'while ($true) { Add-One; Close-HestiaIndex $ix; $ix = Open-HestiaIndex -Path $path }' }
+        @{ Stage = 'checking the log'; Script = 'while ($true) { Add-One; $null = Test-HestiaWal -Index $ix }' }
+        @{ Stage = 'dumping the log'; Script = 'while ($true) { Add-One; Get-HestiaWalRecord -Index $ix | Out-Null }' }
+        @{ Stage = 'removing'; Script = 'while ($true) { Add-One; Remove-HestiaEntry -Index $ix -Key x1 }' }
+        @{ Stage = 'making repositories'; Script = 'for ($i = 0; ; $i++) { $null = New-HestiaRepository -Path "$target-r$i" }' }
         @{ Stage = 'repairing'; Script = 'while ($true) { Restore-Damaged; $null = Repair-HestiaIndex -Path $broken -Force }' }
     ) {
         $path = New-ClosedIndex -Count 3000
@@ -181,8 +185,10 @@ Describe 'Signals' -Skip:(-not $unix) {
             $Script"
         $null = Wait-Output $child 'going'
         Start-Sleep -Milliseconds (Get-Random -Minimum 200 -Maximum 900)
+        $child.HasExited | Should -BeFalse -Because 'a failure before the signal would prove nothing'
         Send-Signal $child INT
         $ended = Wait-Child $child -TimeoutSeconds 60
+        $ended.Error | Should -BeNullOrEmpty
         (Get-HestiaIndex -Path $path).InUse | Should -BeFalse
         (Test-HestiaIndex -Path $path -Deep).Healthy | Should -BeTrue
         $ix = Open-HestiaIndex -Path $path
@@ -190,6 +196,12 @@ Describe 'Signals' -Skip:(-not $unix) {
         # Every backup that is listed can be restored, and every restored folder is whole.
         Get-HestiaBackup -Repository $repository | Test-HestiaBackup -Deep -Quiet | Should -Not -Contain $false
         foreach ($folder in Get-ChildItem -LiteralPath (Split-Path $target) -Directory | Where-Object Name -Like 'restored-*') {
+            if ($folder.Name -like 'restored-r*') {
+                # A repository is there, and takes a backup, or nothing is, and can be made one.
+                if (-not (Test-Path -LiteralPath (Join-Path $folder.FullName repository.json))) { $null = New-HestiaRepository -Path $folder.FullName }
+                $null = Backup-HestiaIndex -Index $ix -Repository $folder.FullName
+                continue
+            }
             if (-not (Test-Path -LiteralPath (Join-Path $folder.FullName index.json))) { continue }
             (Test-HestiaIndex -LiteralPath $folder.FullName).Entries | Should -Be 3000
         }

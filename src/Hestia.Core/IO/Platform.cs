@@ -210,6 +210,15 @@ internal static partial class Platform
         throw LastError($"flock failed on '{path}'");
     }
 
+    /// <summary>Gives up what <see cref="TryFlock"/> took, through whatever copy of the descriptor; nothing happens if there is no lock.</summary>
+    [UnsupportedOSPlatform("windows")]
+    public static void Unlock(SafeFileHandle handle)
+    {
+        int result;
+        do result = flock(handle, 8 /* LOCK_UN */);
+        while (result != 0 && Marshal.GetLastPInvokeError() == EINTR);
+    }
+
     /// <summary>Locks one byte of a file without waiting, for many holders or for one; false if another handle is in the way. Closing the handle unlocks it.</summary>
     [SupportedOSPlatform("windows")]
     public static unsafe bool TryLockByte(SafeFileHandle handle, string path, long offset, bool shared)

@@ -34,7 +34,7 @@ internal sealed class UnixFileLock : FileLock
             throw;
         }
 
-        handle.Dispose();
+        Release(handle);
         return null;
     }
 
@@ -59,7 +59,17 @@ internal sealed class UnixFileLock : FileLock
 
     public override void Dispose()
     {
-        _handle.Dispose(); // closing the descriptor releases the lock
+        Release(_handle);
         GC.KeepAlive(_path);
+    }
+
+    /// <summary>
+    /// Closing the descriptor is not enough: a process that this one is just starting holds a copy of it until its program begins, and with it the
+    /// lock, which belongs to all copies together. Unlocking frees it for all of them.
+    /// </summary>
+    private static void Release(SafeFileHandle handle)
+    {
+        Platform.Unlock(handle);
+        handle.Dispose();
     }
 }

@@ -88,13 +88,18 @@ internal static class WalScan
 
         if (options.IndexId is null) options = options with { IndexId = NewestIndexId(found) };
         var firstNeeded = FirstNeeded(found, options);
+        var gone = new List<WalFileFacts>();
         var from = options.IncludeUnneeded ? 0 : firstNeeded;
         options.Progress?.Begin("Checking the log", found.Skip(from).Sum(static f => f.Length), 0);
         for (var i = from; i < found.Count; i++)
         {
             var again = new WalFileFacts { Path = found[i].Path, Name = found[i].Name, NameLsn = found[i].NameLsn };
             if (TryRead(files, again, scan: true, cancellationToken, options.Progress)) found[i] = again;
+            else gone.Add(found[i]);
         }
+
+        // Without them another file may be the first that counts.
+        if (gone.Count > 0) return Examine(files, [.. found.Except(gone)], options, findings, cancellationToken);
 
         return new WalChain(found, firstNeeded, options, findings).Judge();
     }

@@ -327,6 +327,37 @@ public sealed class WalScanTests
         Assert.Equal(1UL, header.FirstLsn.Value);
     }
 
+    /// <summary>The owner flushes and prunes while somebody else checks: between the header of a file and its records.</summary>
+    [Theory]
+    [InlineData(0, false)]
+    [InlineData(0, true)]
+    [InlineData(1, false)]
+    [InlineData(1, true)]
+    public void A_file_that_goes_while_the_log_is_read_is_as_if_it_had_never_been_listed(int file, bool all)
+    {
+        var log = ThreeFiles();
+        var path = PathOf(log, file);
+        var files = log.Copy();
+        var opened = 0;
+        files.OnOpen = name =>
+        {
+            if (name == path && ++opened == 2) files.DeleteFile(path);
+        };
+        // Needed by the manifest the check goes by, or (the first file, from LSN 5 on) not.
+        foreach (var checkpoint in new ulong[] { 0, 5 })
+        {
+            opened = 0;
+            files[path] = log.Files[path];
+            var scan = log.Scan(checkpoint, all, files);
+            var without = log.Copy();
+            without.DeleteFile(path);
+            if (opened < 2) continue; // not needed, so not read
+            var expected = log.Scan(checkpoint, all, without);
+            Assert.Equal(expected.Findings, scan.Findings);
+            Assert.Equal(expected.Files.Select(f => (f.Name, f.Needed, f.Records)), scan.Files.Select(f => (f.Name, f.Needed, f.Records)));
+        }
+    }
+
     [Fact]
     public void A_foreign_or_newer_or_renamed_file_is_refused()
     {

@@ -20,6 +20,9 @@ internal sealed class WalTestFiles : FileSystem
 
     public Action? OnSyncDirectory { get; set; }
 
+    /// <summary>Called before a file is opened.</summary>
+    public Action<string>? OnOpen { get; set; }
+
     public IEnumerable<string> Names => _files.Keys;
 
     public byte[] this[string path]
@@ -30,6 +33,7 @@ internal sealed class WalTestFiles : FileSystem
 
     public override StorageFile Open(string path, FileOpenMode mode)
     {
+        OnOpen?.Invoke(path);
         if (mode == FileOpenMode.CreateNew)
         {
             if (_files.ContainsKey(path)) throw new IOException("exists");

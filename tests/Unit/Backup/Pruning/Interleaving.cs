@@ -6,6 +6,8 @@ namespace Hestia.Unit.Backup.Pruning;
 /// </summary>
 internal sealed class Interleaving(int seed)
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
+
     private readonly Random _random = new(seed);
     private readonly List<Actor> _actors = [];
     private readonly SemaphoreSlim _returned = new(0);
@@ -78,7 +80,13 @@ internal sealed class Interleaving(int seed)
 
             var next = alive[_random.Next(alive.Count)];
             next.Go.Release();
-            _returned.Wait();
+            if (!_returned.Wait(s_patience))
+            {
+                // It waits for another actor, which cannot go on before it: what steps must hold nothing that others want.
+                Failure ??= new InvalidOperationException($"seed {seed}: {next.Name} did not come back from step {Steps}");
+                return;
+            }
+
             if (!next.Ended) continue;
             next.Thread!.Join();
             alive.Remove(next);
