@@ -48,7 +48,7 @@ public sealed class HestiaException : Exception
         {
             return new HestiaException(
                 HestiaErrorCode.AccessDenied,
-                $"Access was refused while {doing} '{path}': {cause.Message}",
+                $"Access was refused while {doing} '{path}': {Sentence(cause.Message)}",
                 path,
                 "Run as a user that may read and write there, or correct the permissions.",
                 cause);
@@ -61,9 +61,12 @@ public sealed class HestiaException : Exception
 
         return new HestiaException(
             HestiaErrorCode.IoError,
-            $"The operating system reported an error while {doing} '{path}': {cause.Message}",
+            $"The operating system reported an error while {doing} '{path}': {Sentence(cause.Message)}",
             path,
             "Check the device and the system log, then open the index again.",
             cause);
     }
+
+    /// <summary>What the system says, ended like a sentence: advice may follow.</summary>
+    private static string Sentence(string text) => text.TrimEnd() is { Length: > 0 } said && said[^1] is not ('.' or '!' or '?') ? said + "." : text;
 }

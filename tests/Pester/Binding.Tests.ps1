@@ -1,9 +1,7 @@
 # What binds to what: paths, repositories, backups, durations; and what must never bind.
 BeforeDiscovery {
-    $script:commands = 'Backup-HestiaIndex', 'Close-HestiaIndex', 'Get-HestiaBackup', 'Get-HestiaEntry', 'Get-HestiaIndex',
-    'Get-HestiaRepository', 'Get-HestiaWalRecord', 'Invoke-HestiaFlush', 'New-HestiaRepository', 'Open-HestiaIndex', 'Optimize-HestiaIndex',
-    'Register-HestiaRepository', 'Remove-HestiaEntry', 'Repair-HestiaIndex', 'Restore-HestiaIndex', 'Set-HestiaEntry',
-    'Test-HestiaBackup', 'Test-HestiaIndex', 'Test-HestiaWal', 'Unregister-HestiaRepository'
+    . $PSScriptRoot/TestSupport.ps1
+    $script:commands = (Get-Command -Module HestiaPS).Name
 }
 BeforeAll {
     . $PSScriptRoot/TestSupport.ps1

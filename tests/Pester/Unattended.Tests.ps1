@@ -79,13 +79,18 @@ Describe 'Confirmation' {
         }
     }
 
-    It 'has -WhatIf and -Confirm on everything that changes something: <_>' -ForEach @(
-        'Open-HestiaIndex', 'Close-HestiaIndex', 'Set-HestiaEntry', 'Remove-HestiaEntry', 'Invoke-HestiaFlush', 'Optimize-HestiaIndex',
-        'Repair-HestiaIndex', 'New-HestiaRepository', 'Backup-HestiaIndex', 'Restore-HestiaIndex', 'Remove-HestiaBackup',
-        'Optimize-HestiaRepository'
-    ) {
-        (Get-Command $_).Parameters.Keys | Should -Contain WhatIf
-        (Get-Command $_).Parameters.Keys | Should -Contain Confirm
+    It 'calls nothing that asks: neither ShouldContinue nor a prompt of the host' {
+        $names = [System.Collections.Generic.HashSet[string]]::new()
+        $stream = [IO.File]::OpenRead([HestiaPS.IndexSession].Assembly.Location)
+        $file = [System.Reflection.PortableExecutable.PEReader]::new($stream)
+        try {
+            $metadata = [System.Reflection.Metadata.PEReaderExtensions]::GetMetadataReader($file)
+            foreach ($handle in $metadata.MemberReferences) { $null = $names.Add($metadata.GetString($metadata.GetMemberReference($handle).Name)) }
+        } finally { $file.Dispose() }
+        $names | Should -Contain ShouldProcess -Because 'else this looks at the wrong thing'
+        foreach ($asking in 'ShouldContinue', 'Prompt', 'PromptForChoice', 'PromptForCredential', 'ReadLine', 'ReadLineAsSecureString', 'ReadKey') {
+            $names | Should -Not -Contain $asking
+        }
     }
 
     It 'obeys $WhatIfPreference' {

@@ -147,7 +147,7 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
 
     private void ShipLog(IndexTarget target)
     {
-        if (!ShouldProcess(target.Path, $"Ship the log into the archive in {_repository.Location}")) return;
+        if (!TryItem(target.Path, () => ExplainShipment(target), out var action) || !ShouldProcess(target.Path, action)) return;
         var options = new ArchiveOptions
         {
             QueueMaxBytes = MyInvocation.BoundParameters.ContainsKey(nameof(ArchiveQueueMax)) ? ArchiveQueueMax : null,
@@ -159,6 +159,26 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
         if (!done) return;
         foreach (var finding in result.Findings) WriteWarning(finding.Message);
         WriteObject(new ArchiveReport(result));
+    }
+
+    private string ExplainShipment(IndexTarget target)
+    {
+        if (!WillExplain(ConfirmImpact.Medium)) return $"Ship the log into the archive in {_repository.Location}";
+        var (archived, last) = Run($"Looking at {target.Name}", (progress, token) => WithIndex(
+            target,
+            (index, _) =>
+            {
+                var until = index.GetStatus(token).Statistics.LastLsn;
+                var reached = Lsn.None;
+                foreach (var archive in _repository.GetArchives(index.Id, cancellationToken: token))
+                    if (archive.LastLsn <= until && archive.LastLsn > reached) reached = archive.LastLsn;
+                return (reached, until);
+            },
+            progress,
+            token,
+            new IndexOptions { ReadOnly = true }));
+        var writes = Display.Count((long)(last.Value - archived.Value), "write", "writes");
+        return $"Ship {writes} of the log ({(last > archived ? $"LSN {archived.Next} to {last}" : $"it is archived to LSN {last}")}) into the archive in {_repository.Location}";
     }
 
     private string Explain(IndexTarget target, FileSetKind? kind)
