@@ -163,12 +163,17 @@ internal static partial class Platform
         }
     }
 
-    /// <summary>Gives a file or directory the owner and group of <paramref name="model"/> (root only), its permission bits and its POSIX access lists.</summary>
+    /// <summary>Gives a file or directory the owner and group of <paramref name="model"/> (root only), its permission bits and its access lists.</summary>
     public static void CopyOwnership(string model, string path)
     {
-        if (OperatingSystem.IsWindows()) return; // inherits the ACL of the directory it was created in
         try
         {
+            if (OperatingSystem.IsWindows())
+            {
+                WindowsAccessLists.Copy(model, path);
+                return;
+            }
+
             var mode = File.GetUnixFileMode(model);
             if (!Directory.Exists(path) && Directory.Exists(model)) mode &= ~(UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
             // What is peculiar to a shared folder such as /tmp (anyone may write, sticky) is no right anyone was given on what lies in it.
