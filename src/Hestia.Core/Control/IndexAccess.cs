@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using Hestia.Core.IO;
+using Hestia.Core.Locking;
 
 namespace Hestia.Core.Control;
 
@@ -26,6 +28,9 @@ public sealed class IndexAccess : IDisposable
 {
     /// <summary>Another process may open the index between looking and opening; then it is looked at again, so long at most.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    /// <summary>Those who only read will not be gone soon; whoever looks at the lock for a moment will.</summary>
+    private static readonly TimeSpan ReadersPatience = TimeSpan.FromMilliseconds(250);
 
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(25);
 
@@ -64,7 +69,7 @@ public sealed class IndexAccess : IDisposable
                 var index = HestiaIndex.Open(path, options, progress, cancellationToken);
                 return new IndexAccess(index, IndexVia.Opened, index);
             }
-            catch (HestiaException e) when (shared && e.Code == HestiaErrorCode.IndexInUse && Stopwatch.GetElapsedTime(began) < Patience)
+            catch (HestiaException e) when (shared && e.Code == HestiaErrorCode.IndexInUse && MayBeOverSoon(path, began))
             {
                 if (cancellationToken.WaitHandle.WaitOne(Step)) throw new OperationCanceledException(cancellationToken);
             }
@@ -93,7 +98,7 @@ public sealed class IndexAccess : IDisposable
                 via = IndexVia.Opened;
                 return HestiaIndex.SetDurability(path, durability);
             }
-            catch (HestiaException e) when (e.Code == HestiaErrorCode.IndexInUse && Stopwatch.GetElapsedTime(began) < Patience)
+            catch (HestiaException e) when (e.Code == HestiaErrorCode.IndexInUse && MayBeOverSoon(path, began))
             {
                 if (cancellationToken.WaitHandle.WaitOne(Step)) throw new OperationCanceledException(cancellationToken);
             }
@@ -106,4 +111,10 @@ public sealed class IndexAccess : IDisposable
 
     /// <summary>Closes what was opened.</summary>
     public void Dispose() => _opened?.Dispose();
+
+    private static bool MayBeOverSoon(string path, long began)
+    {
+        var waited = Stopwatch.GetElapsedTime(began);
+        return waited < ReadersPatience || (waited < Patience && IndexLock.IsHeld(FileSystem.Physical, path));
+    }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Hestia.Backup;
 using Hestia.Core;
 using Hestia.Core.Control;
@@ -18,7 +19,9 @@ public sealed class BackupTests : IDisposable
         string path;
         using (var index = _fixture.Create(50)) path = index.Path;
         using var reader = HestiaIndex.Open(path, new IndexOptions { ReadOnly = true });
+        var clock = Stopwatch.StartNew();
         var result = repository.Backup(path);
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(4), $"It took {clock.Elapsed}: readers are not waited for.");
         Assert.Equal((IndexVia.Opened, reader.LastLsn), (result.Via, result.Lsn));
         Assert.Equal(IndexFixture.Bytes(IndexFixture.Value(7)), reader.Get(IndexFixture.Bytes(IndexFixture.Key(7))));
     }
