@@ -166,7 +166,7 @@ internal sealed class StoreCheck(FileSystem files, string path, IProgress<WorkPr
             Findings.Add(new Finding(
                 FindingSeverity.Error,
                 StoreFindings.OrphanSegment,
-                $"No route of index.map leads to this segment, and it holds {orphan.Entries:N0} entries.",
+                $"No route of index.map leads to this segment, and " + (orphan.IsUnsupported ? "what it holds is not understood." : $"it holds {orphan.Entries:N0} entries."),
                 orphan.Folder,
                 FirstKey: range?.First,
                 LastKey: range?.Last));
