@@ -11,7 +11,8 @@ using Hestia.HestiaStore.Wal;
 namespace Hestia.HestiaStore.Checking;
 
 /// <summary>One check of a whole directory, and what it learned; a repair plans by it.</summary>
-internal sealed class StoreCheck(FileSystem files, string path, IProgress<WorkProgress>? progress, CancellationToken cancellation)
+internal sealed class StoreCheck(
+    FileSystem files, string path, IProgress<WorkProgress>? progress, CancellationToken cancellation, bool countEntries = true)
 {
     private readonly ByteProgress _progress = new(progress);
 
@@ -57,7 +58,7 @@ internal sealed class StoreCheck(FileSystem files, string path, IProgress<WorkPr
 
         CheckLog();
         CheckStrays();
-        if (Manifest is not null) Count(Manifest);
+        if (Manifest is not null && countEntries) Count(Manifest);
         Findings.AddRange(HestiaStoreVerdict.Of(this, Manifest));
         if (!before.SequenceEqual(Listing()))
             Findings.Add(new Finding(FindingSeverity.Warning, StoreFindings.ChangedMeanwhile,

@@ -149,6 +149,27 @@ public sealed class StoreFindingTests
         Refused(HestiaErrorCode.IoError, files, "Input/output error");
     }
 
+    /// <summary>A backup does not ask for the number of entries, which takes a second reading.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_check_reads_every_block_once_and_again_to_count(bool count)
+    {
+        var image = StoreImage.WithoutFilters(StoreFixture.Split);
+        var disk = StoreImage.Disk(image, 1);
+        var reads = new Dictionary<string, int>();
+        disk.Fault = (call, path) =>
+        {
+            if (call == DiskCall.Read) reads[path] = reads.GetValueOrDefault(path) + 1;
+            return null;
+        };
+        var report = StoreChecker.Check(new SimulatedFileSystem(disk), StoreImage.Root, countEntries: count);
+        Assert.Equal((true, count ? 10_000L : 0L), (report.Healthy, report.Entries));
+        foreach (var (name, bytes) in image)
+            if (name.EndsWith("-index.sst", StringComparison.Ordinal))
+                Assert.Equal((bytes.Length / 4096 + 1) * (count ? 2 : 1), reads[Path.Combine(StoreImage.Root, name)]); // one asks for its length
+    }
+
     /// <summary>
     /// HestiaStore deletes a last log file without a record when it opens the index. What stays, a checkpoint and no log file, is also what stays where somebody
     /// took the log away: it is refused with both said, and taken as it is once somebody says so.
