@@ -11,6 +11,10 @@ namespace Hestia.HestiaStore;
 /// <param name="offset">Where in it, or null.</param>
 internal sealed class StoreDamageException(string code, string message, string file, long? offset = null) : Exception(message)
 {
+    /// <summary>The way out where nothing is wrong but that it is not understood here.</summary>
+    public const string NotUnderstoodAction =
+        "Use it with the version of HestiaStore that wrote it; what that exports, as a bundle or JSON lines of types that are understood, Import-HestiaIndex takes.";
+
     public string Code { get; } = code;
 
     public string File { get; } = file;
@@ -22,9 +26,12 @@ internal sealed class StoreDamageException(string code, string message, string f
     public HestiaException ToHestiaException(string directory)
     {
         var place = Offset is { } offset ? $"{File} at offset {offset:N0}" : File;
+        if (Code == StoreFindings.FormatUnsupported)
+            return new HestiaException(
+                HestiaErrorCode.FormatUnsupported, $"The HestiaStore directory '{directory}' is of a form that is not understood here: {place}: {Message}",
+                directory, NotUnderstoodAction, this);
         var errorCode = Code switch
         {
-            StoreFindings.FormatUnsupported => HestiaErrorCode.FormatUnsupported,
             StoreFindings.ManifestDamaged or StoreFindings.SegmentManifestDamaged or StoreFindings.RouteMapDamaged => HestiaErrorCode.ManifestDamaged,
             StoreFindings.ManifestMissing or StoreFindings.RouteMapMissing => HestiaErrorCode.ManifestMissing,
             StoreFindings.SegmentMissing => HestiaErrorCode.SegmentMissing,

@@ -28,7 +28,7 @@ internal sealed class FileSetBackupJob(
         var started = repository.Clock.GetUtcNow();
         RetentionTags.Check(options.Tags);
         var folder = Prepare(path, out var description);
-        var check = kind.Check(folder, progress, cancellationToken);
+        var check = kind.CheckBeforeBackup(folder, progress, cancellationToken);
         kind.RefuseIfInUse(folder, options.AllowUnknownOwner);
         var survey = FileSetSurvey.Take(_files, folder, kind);
         var manifest = survey.Hash(RepositoryContext.CheckParallelism(options.Parallelism), progress, cancellationToken);

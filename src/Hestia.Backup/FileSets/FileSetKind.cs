@@ -54,6 +54,14 @@ public abstract class FileSetKind
     /// <param name="cancellationToken">Cancels.</param>
     /// <exception cref="HestiaException">IoError, AccessDenied.</exception>
     public abstract FileSetCheck Check(string path, IProgress<WorkProgress>? progress, CancellationToken cancellationToken);
+
+    /// <summary>As <see cref="Check"/>, where nobody asks how many entries there are: a kind for which counting them is another reading leaves that out.</summary>
+    /// <param name="path">Full path of a folder of this kind.</param>
+    /// <param name="progress">Reports how far it is, or null.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="HestiaException">IoError, AccessDenied.</exception>
+    public virtual FileSetCheck CheckBeforeBackup(string path, IProgress<WorkProgress>? progress, CancellationToken cancellationToken) =>
+        Check(path, progress, cancellationToken);
 }
 
 /// <summary>The kinds that are known in this process. Thread-safe.</summary>

@@ -89,7 +89,7 @@ internal sealed class FileSetRestoreJob(
     private static Finding Unhealthy(BackupManifest manifest, string path, FileSetCheck check) => new(
         FindingSeverity.Warning,
         nameof(HestiaErrorCode.SourceDamaged),
-        $"The {manifest.Summary.Kind} directory '{path}' is, byte for byte, what was backed up, and that was damaged: "
+        $"The {manifest.Summary.Kind} directory '{path}' is, byte for byte, what was backed up, and that was damaged or is not understood: "
         + check.Findings.First(static f => f.Severity == FindingSeverity.Error).Message,
         path);
 

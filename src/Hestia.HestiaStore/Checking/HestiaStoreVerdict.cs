@@ -32,7 +32,7 @@ internal static class HestiaStoreVerdict
     {
         foreach (var orphan in check.Orphans)
         {
-            if (orphan.Main is null && orphan.Deltas.Count == 0) continue;
+            if (orphan.IsUnsupported || (orphan.Main is null && orphan.Deltas.Count == 0)) continue;
             var entries = $"{orphan.Entries:N0} entries";
             yield return Would(
                 orphan.Entries > 0 ? FindingSeverity.Warning : FindingSeverity.Information,
@@ -44,7 +44,7 @@ internal static class HestiaStoreVerdict
         foreach (var segment in check.Mapped)
         {
             var live = segment.Present is null ? 0 : CountedEntries(segment);
-            if (live > 0 && segment.Main is not null && !segment.MissingDeltas.Any()) continue;
+            if (segment.IsUnsupported || (live > 0 && segment.Main is not null && !segment.MissingDeltas.Any())) continue;
             yield return Would(
                 live > 0 ? FindingSeverity.Warning : FindingSeverity.Information,
                 live > 0

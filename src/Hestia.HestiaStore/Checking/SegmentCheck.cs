@@ -30,6 +30,7 @@ internal sealed class SegmentCheck(FileSystem files, string directory, StoreMani
         }
 
         ReadManifest(segment, bounds);
+        if (segment.IsUnsupported) return segment; // nothing says how the files of another version are to be read
         CheckMain(segment, bounds);
         CheckDeltas(segment, bounds);
         CheckCounts(segment, bounds);
@@ -60,6 +61,7 @@ internal sealed class SegmentCheck(FileSystem files, string directory, StoreMani
         catch (StoreDamageException e)
         {
             findings.Add(e.ToFinding() with { FirstKey = bounds.Above, LastKey = bounds.UpTo });
+            segment.IsUnsupported = e.Code == StoreFindings.FormatUnsupported;
             segment.Version = present.Keys.Select(static n => StoreFileNames.SstVersion(n) ?? 1).Append(1).Max();
         }
     }
@@ -90,6 +92,7 @@ internal sealed class SegmentCheck(FileSystem files, string directory, StoreMani
             if (source.EndsChunk) MatchScarce(segment, scarce, source, bounds);
         });
         segment.Main = result;
+        segment.IsUnsupported |= result.IsUnsupported;
         if (result.IsWhole && scarce is not null && !segment.ScarceIsWrong && TryMoveNext(segment, scarce, bounds)) ScarceIsWrong(segment,
             "it names more chunks than there are", bounds);
         if (denied > 0)
@@ -116,6 +119,7 @@ internal sealed class SegmentCheck(FileSystem files, string directory, StoreMani
             {
                 if (!bounds.Contains(manifest.KeyType, source.Key)) misrouted++;
             });
+            segment.IsUnsupported |= segment.Deltas[number].IsUnsupported;
             ReportMisrouted(name, misrouted, bounds);
             if (segment.Manifest is { } counted && number >= counted.DeltaFiles)
             {

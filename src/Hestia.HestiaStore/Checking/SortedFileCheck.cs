@@ -12,7 +12,8 @@ namespace Hestia.HestiaStore.Checking;
 /// <param name="Entries">Entries read, tombstones too.</param>
 /// <param name="FirstKey">First key, or null.</param>
 /// <param name="LastKey">Last key read, or null.</param>
-internal readonly record struct SortedFileResult(bool IsWhole, long Entries, byte[]? FirstKey, byte[]? LastKey);
+/// <param name="IsUnsupported">Whether it is of a version that is not understood.</param>
+internal readonly record struct SortedFileResult(bool IsWhole, long Entries, byte[]? FirstKey, byte[]? LastKey, bool IsUnsupported = false);
 
 /// <summary>Reads one sorted file to its end and reports what is wrong with it; every damaged block, not only the first.</summary>
 internal sealed class SortedFileCheck(FileSystem files, string directory, StoreManifest manifest, List<Finding> findings, Action<long> onRead,
@@ -61,7 +62,7 @@ internal sealed class SortedFileCheck(FileSystem files, string directory, StoreM
         // What stands behind the last good key is at stake; where the file ends nobody can say any more.
         findings.Add(damage.ToFinding() with { FirstKey = lastKey });
         if (damage.Code is StoreFindings.BlockDamaged or StoreFindings.ChunkDamaged) ReportOtherBlocks(name, damage.Offset);
-        return new SortedFileResult(false, entries, first, lastKey);
+        return new SortedFileResult(false, entries, first, lastKey, damage.Code == StoreFindings.FormatUnsupported);
     }
 
     private void ReportOtherBlocks(string name, long? reported)

@@ -11,7 +11,8 @@ using Hestia.HestiaStore.Wal;
 namespace Hestia.HestiaStore.Checking;
 
 /// <summary>One check of a whole directory, and what it learned; a repair plans by it.</summary>
-internal sealed class StoreCheck(FileSystem files, string path, IProgress<WorkProgress>? progress, CancellationToken cancellation)
+internal sealed class StoreCheck(
+    FileSystem files, string path, IProgress<WorkProgress>? progress, CancellationToken cancellation, bool countEntries = true)
 {
     private readonly ByteProgress _progress = new(progress);
 
@@ -57,7 +58,7 @@ internal sealed class StoreCheck(FileSystem files, string path, IProgress<WorkPr
 
         CheckLog();
         CheckStrays();
-        if (Manifest is not null) Count(Manifest);
+        if (Manifest is not null && countEntries) Count(Manifest);
         Findings.AddRange(HestiaStoreVerdict.Of(this, Manifest));
         if (!before.SequenceEqual(Listing()))
             Findings.Add(new Finding(FindingSeverity.Warning, StoreFindings.ChangedMeanwhile,
@@ -166,7 +167,7 @@ internal sealed class StoreCheck(FileSystem files, string path, IProgress<WorkPr
             Findings.Add(new Finding(
                 FindingSeverity.Error,
                 StoreFindings.OrphanSegment,
-                $"No route of index.map leads to this segment, and it holds {orphan.Entries:N0} entries.",
+                $"No route of index.map leads to this segment, and " + (orphan.IsUnsupported ? "what it holds is not understood." : $"it holds {orphan.Entries:N0} entries."),
                 orphan.Folder,
                 FirstKey: range?.First,
                 LastKey: range?.Last));

@@ -17,12 +17,14 @@ public static class StoreChecker
     public static CheckReport Check(string path, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default) =>
         Check(FileSystem.Physical, Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)), progress, cancellationToken);
 
-    internal static CheckReport Check(FileSystem files, string path, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default)
+    /// <summary>As the other one; without counting live entries, which takes a second reading, if nobody wants their number.</summary>
+    internal static CheckReport Check(
+        FileSystem files, string path, IProgress<WorkProgress>? progress = null, CancellationToken cancellationToken = default, bool countEntries = true)
     {
         StoreDirectory.RequireOne(files, path);
         try
         {
-            return new StoreCheck(files, path, progress, cancellationToken).Run();
+            return new StoreCheck(files, path, progress, cancellationToken, countEntries).Run();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -25,6 +25,9 @@ internal sealed class StoreSegment
     /// <summary>Delta files that are there, by number, counted by the manifest or not.</summary>
     public SortedDictionary<int, SortedFileResult> Deltas { get; } = [];
 
+    /// <summary>Whether its manifest or a file of it is of a version that is not understood: then nothing can be said of what it holds.</summary>
+    public bool IsUnsupported { get; set; }
+
     public long ScarceEntries { get; set; }
 
     public bool ScarceIsWrong { get; set; }

@@ -43,9 +43,17 @@ public sealed class StoreFileSet : FileSetKind
     }
 
     /// <inheritdoc/>
-    public override FileSetCheck Check(string path, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
+    public override FileSetCheck Check(string path, IProgress<WorkProgress>? progress, CancellationToken cancellationToken) =>
+        Check(path, countEntries: true, progress, cancellationToken);
+
+    /// <inheritdoc/>
+    public override FileSetCheck CheckBeforeBackup(string path, IProgress<WorkProgress>? progress, CancellationToken cancellationToken) =>
+        Check(path, countEntries: false, progress, cancellationToken);
+
+    private static FileSetCheck Check(string path, bool countEntries, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
-        var report = StoreChecker.Check(path, progress, cancellationToken);
+        var report = StoreChecker.Check(
+            FileSystem.Physical, Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)), progress, cancellationToken, countEntries);
         // A crash leaves a torn end of the log; the copy has it as the directory does, and both are read without it.
         var errors = report.Findings.Where(static f => f.Severity == FindingSeverity.Error && f.Code != StoreFindings.WalTornTail).ToList();
         return new FileSetCheck(errors.Count == 0, report.Entries, errors);

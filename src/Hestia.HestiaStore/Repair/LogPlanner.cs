@@ -26,7 +26,6 @@ internal sealed class LogPlanner(StoreCheck check, StoreManifest manifest, Store
             return;
         }
 
-        RefuseUnsupported(log, directory);
         foreach (var name in log.Findings.Where(static f => f.Code == StoreFindings.WalFileName).Select(static f => f.File!))
             plan.Quarantine(StoreRepairActions.Quarantine, Path.Combine(StoreFileNames.Wal, name),
                 "It is no log file's name, and HestiaStore refuses to open the index with it.");
@@ -57,13 +56,6 @@ internal sealed class LogPlanner(StoreCheck check, StoreManifest manifest, Store
             Replace(context, StoreFileNames.WalFormat, WalMetadata.SerializeFormat());
         });
         plan.Lose("The log is gone: whatever was written after the last flush.");
-    }
-
-    private static void RefuseUnsupported(WalDirectoryScan log, string directory)
-    {
-        if (log.Findings.FirstOrDefault(static f => f.Code == StoreFindings.FormatUnsupported) is not { } unsupported) return;
-        throw new HestiaException(HestiaErrorCode.FormatUnsupported, $"The log of '{directory}': {unsupported.Message}", directory,
-            "Use the version of HestiaStore that wrote it.");
     }
 
     private void PlanRewrite(FileSystem files, WalDirectoryScan log, long checkpoint)

@@ -86,11 +86,14 @@ public static class StoreRepairer
 
     private static StoreRepairPlan MakePlan(FileSystem files, string path, StoreCheck check, CancellationToken cancellation)
     {
+        // What is not understood is not damaged, and must not be written by the rules of what is.
+        if (check.Findings.Find(static f => f.Code == StoreFindings.FormatUnsupported) is { } unsupported)
+            throw new StoreDamageException(unsupported.Code, unsupported.Message, unsupported.File ?? "", unsupported.Offset).ToHestiaException(path);
         if (check.Manifest is not { } manifest)
         {
             var reason = check.Findings.First(static f => f.File == StoreFileNames.Manifest && f.Severity == FindingSeverity.Error);
             throw new HestiaException(
-                reason.Code == StoreFindings.FormatUnsupported ? HestiaErrorCode.FormatUnsupported : HestiaErrorCode.NotRepairable,
+                HestiaErrorCode.NotRepairable,
                 $"manifest.txt of '{path}': {reason.Message}", path,
                     "Put a copy of manifest.txt from a backup there (it changes only with the settings), then repair again.");
         }

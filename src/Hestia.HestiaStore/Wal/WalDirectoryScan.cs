@@ -235,12 +235,17 @@ internal sealed class WalDirectoryScan
     private void CheckCheckpoint()
     {
         if (!EndsBelowCheckpoint || Break is not null) return;
-        // The last file stays when everything is in segments, so a log without any is one whose files are gone. A new last file is made before its first
-        // record, so a crash may leave one that begins behind the checkpoint and is empty: that one ends at the checkpoint.
+        // A new last file is made before its first record, so a crash may leave one that begins behind the checkpoint and is empty: that one ends at the
+        // checkpoint. HestiaStore deletes such a file when it opens the index, and otherwise never the last one; so a log without any file is that, or one
+        // whose files are gone, and nothing tells the two apart.
         _findings.Add(new Finding(
             FindingSeverity.Error,
             StoreFindings.WalCheckpointAhead,
-            $"The checkpoint is LSN {Checkpoint}, but the log ends at LSN {End}: the end of the log is missing, and operations above the checkpoint with it "
+            Files.Count == 0
+                ? $"The checkpoint is LSN {Checkpoint}, and there is no log file. HestiaStore leaves that where it opened an index whose last log file held no "
+                    + "record, and then nothing is missing: one write there makes a new file. If log files were taken away, operations above the checkpoint "
+                    + "are gone with them. Which it is cannot be told; Repair-HestiaIndex -Force takes the index as it is."
+                : $"The checkpoint is LSN {Checkpoint}, but the log ends at LSN {End}: the end of the log is missing, and operations above the checkpoint with it "
                 + "if there were any. HestiaStore would not notice.",
             StoreFileNames.WalCheckpoint,
             FirstLsn: new Lsn((ulong)End + 1),

@@ -12,6 +12,7 @@ public sealed class ExportHestiaIndexCommand : IndexTargetCmdlet
 {
     private const string Extension = ".jsonl";
     private const string GzipExtension = ".gz";
+    private const int DeepestFolder = 3; // quarantine/, and a folder in it
 
     /// <summary>The file to write, or a folder, in which it gets the name of the index. Taken as it is written.</summary>
     [Parameter(Mandatory = true, Position = 1)]
@@ -74,7 +75,26 @@ public sealed class ExportHestiaIndexCommand : IndexTargetCmdlet
     private string FileOf(IndexTarget target)
     {
         var path = ResolveOne(Destination);
-        return Directory.Exists(path) ? System.IO.Path.Combine(path, target.Name + Extension + (Gzip ? GzipExtension : "")) : path;
+        var file = Directory.Exists(path) ? System.IO.Path.Combine(path, target.Name + Extension + (Gzip ? GzipExtension : "")) : path;
+        RequireOutside(file, target.Path);
+        return file;
+    }
+
+    /// <summary>With -Force any file is replaced; none of an index must be, and none must be put among them. The index itself is looked at by the export.</summary>
+    private static void RequireOutside(string file, string index)
+    {
+        var folder = System.IO.Path.GetDirectoryName(file);
+        for (var depth = 0; depth < DeepestFolder && !string.IsNullOrEmpty(folder); depth++, folder = System.IO.Path.GetDirectoryName(folder))
+        {
+            if (folder == index) return;
+            var isIndex = IndexDescription.IsIndex(folder);
+            if (isIndex || PathFormats.IsHestiaStore(folder))
+            {
+                throw new HestiaException(
+                    HestiaErrorCode.InvalidOption, $"'{file}' lies in {(isIndex ? "another index" : "a directory of HestiaStore")}, '{folder}'.", file,
+                    "Export into another folder, best on another disk.");
+            }
+        }
     }
 
     private ExportOptions Options(DataView keys) => new()

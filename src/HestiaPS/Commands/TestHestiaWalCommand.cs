@@ -29,7 +29,14 @@ public sealed class TestHestiaWalCommand : IndexTargetCmdlet
 
         var result = new WalTestResult(report, target.Encodings().Keys, via);
         WriteObject(result);
-        if (!result.Healthy)
+        if (FindingInfo.IsOnlyUnsupported(result.Findings))
+        {
+            WriteError(Failures.ToErrorRecord(new HestiaException(
+                HestiaErrorCode.FormatUnsupported,
+                $"The log at '{result.Path}' is of a form that is not understood here, which says nothing about its state: {FindingInfo.Summary(result.Findings)}",
+                result.Path, "Use it, and check it, with the version of HestiaStore that wrote it.")));
+        }
+        else if (!result.Healthy)
         {
             WriteError(Failures.ToErrorRecord(new HestiaCommandException(
                 CommandErrors.WalUnhealthy, ErrorCategory.InvalidData,

@@ -56,6 +56,13 @@ public sealed class FindingInfo
         return result;
     }
 
+    /// <summary>Whether nothing is wrong but that something is not understood here, which is no damage.</summary>
+    internal static bool IsOnlyUnsupported(FindingInfo[] findings)
+    {
+        var errors = Array.FindAll(findings, static f => f.Severity == FindingSeverity.Error);
+        return errors.Length > 0 && Array.TrueForAll(errors, static f => f.Code == nameof(HestiaErrorCode.FormatUnsupported));
+    }
+
     /// <summary>The worst finding in words and how many others there are; for error messages.</summary>
     internal static string Summary(FindingInfo[] findings)
     {

@@ -25,6 +25,8 @@ public sealed class StoreDamageTests(ITestOutputHelper output)
     [InlineData(StoreFixture.Split, 1)]
     [InlineData(StoreFixture.WalCrashed, 2)]
     [InlineData(StoreFixture.LongSnappy, 3)]
+    [InlineData(StoreFixture.Closed, 4)]
+    [InlineData(StoreFixture.WalClosed, 5)]
     public void Whatever_happens_to_a_file_no_wrong_value_comes_out(string name, int seed)
     {
         var image = StoreImage.Of(name);

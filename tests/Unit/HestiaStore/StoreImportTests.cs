@@ -114,6 +114,8 @@ public sealed class StoreImportTests : IDisposable
     [Theory]
     [InlineData("wal-closed-bundle")]
     [InlineData("wal-closed-jsonl")]
+    [InlineData("nowal-long-snappy-bundle")]
+    [InlineData("nowal-long-snappy-jsonl")]
     public void A_damaged_export_is_refused_whatever_the_damage_and_nothing_is_created(string name)
     {
         using var fixture = new StoreFixture(name);
