@@ -10,6 +10,9 @@ namespace Hestia.Core.Memtable;
 /// </summary>
 internal sealed unsafe class MemTable : IDisposable
 {
+    /// <summary>A quarter of what an operation takes in a memtable beside its key and value: header, alignment and its share of the tree.</summary>
+    private const long OperationBytes = 16;
+
     private readonly NativeArena _arena = new();
     private readonly MemTableTree _tree;
     private long _dataBytes;
@@ -54,6 +57,12 @@ internal sealed unsafe class MemTable : IDisposable
 
     /// <summary>Whether nothing is added any more.</summary>
     public bool IsFrozen => Volatile.Read(ref _frozen);
+
+    /// <summary>
+    /// Whether it is full at so many bytes. Memory counts, but memory comes in chunks: a table with little in it yet is not full. Tiny entries are little
+    /// data and much memory.
+    /// </summary>
+    public bool Fills(long bytes) => AllocatedBytes >= bytes && DataBytes + (OperationCount * OperationBytes) >= bytes / 4;
 
     /// <summary>The mutator's: adds one operation, whose LSN is larger than all before.</summary>
     /// <exception cref="OutOfMemoryException">The system refused memory; the memtable is as it was.</exception>

@@ -73,7 +73,7 @@ internal sealed class Replay : IDisposable
 
     private void WriteOut()
     {
-        if (_readOnly || _memtable.AllocatedBytes < _context.Options.MemtableBytes) return;
+        if (_readOnly || !_memtable.Fills(_context.Options.MemtableBytes)) return;
         _memtable.Freeze();
         var info = Flusher.WriteSegment(_context, retired: null, _memtable);
         var segments = new List<ManifestSegment>(_manifest.Segments.Count + 1);

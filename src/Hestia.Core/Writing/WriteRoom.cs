@@ -18,9 +18,6 @@ internal sealed class WriteRoom(IndexContext context, LiveSet live, LogKeeper lo
     private static readonly TimeSpan StallWorthTelling = TimeSpan.FromSeconds(1);
     private const long SlowdownStepBytes = 64 << 10;
 
-    /// <summary>A quarter of what an operation takes in a memtable beside its key and value: header, alignment and its share of the tree.</summary>
-    private const long OperationBytes = 16;
-
     private readonly object _changed = new();
     private long _nextSlowdownAt;
     private Exception? _error;
@@ -63,10 +60,8 @@ internal sealed class WriteRoom(IndexContext context, LiveSet live, LogKeeper lo
         FlushWanted?.Invoke();
     }
 
-    /// <summary>Memory counts, but memory comes in chunks: a table with little in it yet is not full. Tiny entries are little data and much memory.</summary>
     private bool IsFull(MemTable active) =>
-        (active.AllocatedBytes >= context.Options.MemtableBytes
-            && active.DataBytes + (active.OperationCount * OperationBytes) >= context.Options.MemtableBytes / 4)
+        active.Fills(context.Options.MemtableBytes)
         || log.CurrentBytes >= Math.Max(2 * context.Options.MemtableBytes, 256L << 20);
 
     private bool MustWait() =>

@@ -24,6 +24,21 @@ public sealed class RecoveryLeftoversTests : IndexTestBase
     }
 
     [Fact]
+    public void A_log_that_fits_into_a_memtable_is_not_written_out()
+    {
+        string crashed;
+        using (var index = HestiaIndex.Create(IndexPath, null, Small))
+        {
+            for (var i = 0; i < 50; i++) index.Put(Key(i), new byte[10]);
+            crashed = CopyAsIs(index, "crashed");
+        }
+
+        using var opened = HestiaIndex.Open(crashed, new IndexOptions { MemtableBytes = 64 << 10 });
+        Assert.Equal((Lsn.None, new Lsn(50)), (opened.Checkpoint, opened.LastLsn));
+        Assert.Empty(Directory.GetFiles(Path.Combine(crashed, FileNames.Segments)));
+    }
+
+    [Fact]
     public void Manifests_written_while_the_log_was_read_are_retired_like_others()
     {
         string crashed;
@@ -41,10 +56,10 @@ public sealed class RecoveryLeftoversTests : IndexTestBase
             crashed = CopyAsIs(index, "crashed");
         }
 
-        // A memtable begins with 128 KiB, so each batch is written out with a manifest of its own.
+        // A memtable begins with 128 KiB, so it is full with a quarter of its limit in it: two batches, written out with a manifest of their own.
         var options = new IndexOptions { MemtableBytes = 64 << 10, BackgroundCompaction = false, RetiredAge = TimeSpan.Zero, RetiredBytes = 0 };
         using var opened = HestiaIndex.Open(crashed, options);
-        Assert.Equal(10, opened.GetStatistics().Levels[0].Segments);
+        Assert.Equal(5, opened.GetStatistics().Levels[0].Segments);
         Assert.Single(Directory.GetFiles(Path.Combine(crashed, "manifest")));
     }
 }
