@@ -39,7 +39,7 @@ foreach ($folder in $Path) {
         # What stands in the way of opening: errors of the log, or something else of the index.
         $codes = @($result.Findings | Where-Object Severity -EQ Error | ForEach-Object Code)
         if ($result.OpenRefusal) { $codes += $result.OpenRefusal.Code }
-        if ($codes -and -not ($codes | Where-Object { $_ -notin 'FormatTooNew', 'AccessDenied', 'IoError' })) {
+        if ($codes -and -not ($codes | Where-Object { $_ -notin 'FormatTooNew', 'FormatUnsupported', 'AccessDenied', 'IoError' })) {
             throw "$($result.Findings -join ' ') $($result.OpenWould)"
         }
         $damaged++
