@@ -36,7 +36,7 @@ Import-Module ($env:HESTIAPS_MODULE ?? 'HestiaPS')
 $index = $null
 try {
     Write-Output '1. The write-ahead log'
-    $wal = Test-HestiaWal -LiteralPath $Path -ErrorAction SilentlyContinue -ErrorVariable problem
+    $wal = Test-HestiaWal -LiteralPath $Path -ErrorAction SilentlyContinue -ErrorVariable problem -WarningAction SilentlyContinue
     if (-not $wal) { throw $problem[0] }
     $verdict = $wal.Healthy ? 'healthy' : 'DAMAGED'
     Write-Output "   ${verdict}: $($wal.Records) records, LSN $($wal.FirstLsn) to $($wal.LastLsn). $($wal.OpenWould)"

@@ -102,8 +102,21 @@ public sealed partial class HestiaIndex
     private Timeline Successor(Lsn last)
     {
         var now = Timeline;
-        var backedUp = LastBackup.Read(_context.Files, Path, Id) is { } backup && backup.Lsn >= last;
+        var backedUp = MayHaveBackup(last);
         var unused = now.Parent is not null && now.BranchLsn == last && !backedUp;
         return unused ? now with { Id = Guid.NewGuid() } : now.Branch(last);
+    }
+
+    /// <summary>Whether a backup holds the last write, as far as backup.json tells; one that cannot be read may have told so.</summary>
+    private bool MayHaveBackup(Lsn last)
+    {
+        try
+        {
+            return LastBackup.ReadStrictly(_context.Files, Path) is var (id, backup) && id == Id && backup.Lsn >= last;
+        }
+        catch (Exception e) when (e is InvalidDataException or HestiaException or IOException or UnauthorizedAccessException)
+        {
+            return true;
+        }
     }
 }

@@ -15,6 +15,7 @@ namespace Hestia.CrashWriter;
 /// w THREAD NUMBER LSN TICKS  acknowledged
 /// x THREAD NUMBER CODE TEXT  refused
 /// s THREAD NUMBER TICKS      a reader saw it
+/// F, K                       a flush, a compaction began
 /// f TICKS COUNTERS           a flush has finished that began when so much had been acknowledged
 /// k                          a compaction has finished
 /// B, b ID LSN                a backup began, has finished

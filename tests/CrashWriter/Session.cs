@@ -119,12 +119,14 @@ internal sealed class Session(WriterArguments arguments, Reporter reporter)
     {
         var counters = new ulong[_acknowledged.Length];
         for (var i = 0; i < counters.Length; i++) counters[i] = Volatile.Read(ref _acknowledged[i]);
+        reporter.Line("F");
         index.Flush();
         reporter.Line($"f {Stopwatch.GetTimestamp()} {string.Join(' ', counters)}");
     }
 
     private void Compact(HestiaIndex index)
     {
+        reporter.Line("K");
         index.Compact();
         reporter.Line("k");
     }

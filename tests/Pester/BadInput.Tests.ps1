@@ -446,6 +446,46 @@ Describe 'Backups and repositories' {
     }
 }
 
+Describe 'The file of registered names' {
+    It 'is understood or refused by name, whatever is in it (400 changed ones)' {
+        $saved = $env:HESTIAPS_REPOSITORIES
+        $file = New-TestPath repositories.json
+        $env:HESTIAPS_REPOSITORIES = $file
+        try {
+            $repository = New-TestPath repository
+            $null = New-HestiaRepository -Path $repository
+            $null = Register-HestiaRepository -Name nightly -Path $repository
+            $valid = [IO.File]::ReadAllText($file)
+            $random = [Random]::new(7)
+            $values = 'null', '0', '-1', '1e400', 'true', '[]', '{}', '"x"', '""', '[null]', ('[' * 100), '"' + ('a' * 3000) + '"'
+            $understood = 0
+            foreach ($round in 1..400) {
+                $text = $valid
+                foreach ($change in 0..$random.Next(3)) {
+                    $colons = [regex]::Matches($text, '(?<=: )[^,}\]\n]*')
+                    if ($colons.Count -eq 0) { break }
+                    $at = $colons[$random.Next($colons.Count)]
+                    switch ($random.Next(4)) {
+                        0 { $text = $text.Remove($random.Next($text.Length)) }
+                        1 { $text = $text.Remove($at.Index, $at.Length) }
+                        default { $text = $text.Remove($at.Index, $at.Length).Insert($at.Index, $values[$random.Next($values.Count)]) }
+                    }
+                }
+                [IO.File]::WriteAllText($file, $text)
+                try {
+                    $null = Get-HestiaRepository -ErrorAction Stop
+                    $understood++
+                }
+                catch {
+                    $_.FullyQualifiedErrorId | Should -Match '^(SettingsDamaged|FormatTooNew|RepositoryNotFound|PathNotFound|NotARepository|InvalidOption|VaultUnavailable),' -Because "round ${round}: $_`n$text"
+                }
+            }
+            $understood | Should -BeLessThan 300
+        }
+        finally { $env:HESTIAPS_REPOSITORIES = $saved }
+    }
+}
+
 Describe 'Everything else' {
     AfterEach { Close-TestSession }
 

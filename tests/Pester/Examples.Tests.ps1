@@ -288,6 +288,24 @@ Describe 'TestWal.ps1' {
         Get-FolderState $damaged | Should -Be $before
     }
 
+    It 'ends with 2 where the log is whole but its index would not open' {
+        $refused = Join-Path $folder 'refused'
+        Copy-Item -LiteralPath $crashed -Destination $refused -Recurse
+        Get-ChildItem (Join-Path $refused 'manifest') | Remove-Item
+        $run = Invoke-Example TestWal.ps1 $refused
+        $run.ExitCode | Should -Be 2
+        $run.Output | Should -Match 'DAMAGED.*refuse with ManifestMissing'
+    }
+
+    It 'ends with 1 where a newer version wrote the index' {
+        $newer = Join-Path $folder 'newer'
+        Copy-Item -LiteralPath $crashed -Destination $newer -Recurse
+        Set-Content -LiteralPath (Join-Path $newer 'index.json') -Value '{"format":"hestia-index","formatVersion":9}'
+        $run = Invoke-Example TestWal.ps1 $newer
+        $run.Output | Should -Match 'COULD NOT CHECK.*FormatTooNew'
+        $run.ExitCode | Should -Be 1
+    }
+
     It 'ends with 1 when it cannot look' {
         $run = Invoke-Example TestWal.ps1 (Join-Path $folder 'missing')
         $run.ExitCode | Should -Be 1

@@ -64,6 +64,29 @@ Describe 'Test-HestiaWal' {
         Get-FolderState $path | Should -Be $before
     }
 
+    It 'says what opening would refuse for although the log is healthy: <Code>' -ForEach @(
+        @{ Code = 'SettingsDamaged'; File = 'index.json'; Harm = { param($path) Set-Content -LiteralPath (Join-Path $path index.json) -Value '{}' } }
+        @{ Code = 'ManifestMissing'; File = 'manifest'; Harm = { param($path) Remove-Item -LiteralPath (Join-Path $path manifest) -Recurse } }
+        @{ Code = 'SegmentMissing'; File = 'segments*.seg'; Harm = { param($path) Get-ChildItem (Join-Path $path segments) | Remove-Item } }
+    ) {
+        $path = New-ClosedIndex
+        (Test-HestiaWal -Path $path).WouldOpen | Should -BeTrue
+        & $Harm $path
+        $before = Get-FolderState $path
+        $result = Test-HestiaWal -Path $path -WarningVariable warnings -WarningAction SilentlyContinue -ErrorAction Stop
+        $result.Healthy | Should -BeTrue
+        $result.WouldOpen | Should -BeFalse
+        $result.OpenRefusal.Code | Should -Be $Code
+        $result.OpenRefusal.File | Should -BeLike $File
+        $result.OpenWould | Should -BeLike "Open would refuse with $Code*"
+        $result.Findings.Code | Should -Contain $Code
+        $warnings | Should -BeLike "*healthy*$Code*"
+        Test-HestiaWal -Path $path -Quiet -WarningVariable warnings | Should -BeTrue
+        $warnings | Should -BeNullOrEmpty
+        Get-FolderState $path | Should -Be $before
+        $null = Assert-Failure { Open-HestiaIndex -Path $path } $Code
+    }
+
     Context 'the log that a killed process left' {
         BeforeAll {
             # Writes LSN -First and on, each durable by itself, and is killed.

@@ -227,9 +227,9 @@ internal sealed class RestoreJob(
         {
             before = ArchiveState.Read(_files, target.Path);
         }
-        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is InvalidDataException or HestiaException or IOException or UnauthorizedAccessException)
         {
-            before = null; // the index that is replaced is damaged; the next shipment begins anew
+            before = null; // the index that is replaced is damaged, or a newer version's; the next shipment begins anew
         }
 
         if (before is null || before.IndexId != restored.IndexId) return;

@@ -1,3 +1,4 @@
+using Hestia.Core.Consistency;
 using Hestia.Core.IO;
 using Hestia.Core.Suspending;
 
@@ -50,6 +51,8 @@ internal sealed class ArchiveKeeper
     /// <summary>Bytes of log that may be kept for the archive alone.</summary>
     public long QueueMaxBytes => State?.QueueMaxBytes ?? ArchiveState.DefaultQueueMaxBytes;
 
+    /// <summary>Reads the state of an index that is being opened.</summary>
+    /// <exception cref="HestiaException">FormatTooNew: the next shipment would replace what this version does not understand.</exception>
     public static ArchiveKeeper Load(IndexContext context, List<RecoveryNotice> notices)
     {
         try
@@ -63,12 +66,15 @@ internal sealed class ArchiveKeeper
         catch (InvalidDataException e)
         {
             notices.Add(new RecoveryNotice(
-                "ArchiveStateDamaged",
+                CheckFindings.ArchiveStateDamaged,
                 $"{FileNames.Archive} is not to be relied on ({e.Message}). Log files are kept until the next shipment finds out what was shipped.",
                 FileNames.Archive));
             return new ArchiveKeeper(context, null, unreadable: true);
         }
     }
+
+    /// <summary>What takes the place of a state that cannot be read: all log is kept until the next shipment finds out what was shipped.</summary>
+    public static ArchiveState UnknownState(Guid indexId, string path) => NewState(indexId, path) with { IsUnknown = true };
 
     /// <summary>A state for this index that names no repository yet.</summary>
     public static ArchiveState NewState(Guid indexId, string path) => new()
@@ -121,7 +127,7 @@ internal sealed class ArchiveKeeper
         lock (_gate)
         {
             // Without a state there is no telling what was shipped, and so none what is lost by it.
-            if (_state is null || through <= _state.DroppedThrough) return;
+            if (_state is null or { IsUnknown: true } || through <= _state.DroppedThrough) return;
             SaveNow(_state with { DroppedThrough = through });
         }
     }

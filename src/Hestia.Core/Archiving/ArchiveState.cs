@@ -42,11 +42,17 @@ internal sealed record ArchiveState
     /// </summary>
     public IReadOnlyList<Timeline> Left { get; init; } = [];
 
+    /// <summary>
+    /// Whether it stands for one that was damaged: nobody knows what was shipped, and where to, until the next shipment; until then all log is kept.
+    /// </summary>
+    public bool IsUnknown { get; init; }
+
     /// <summary>Everything up to here has been shipped everywhere.</summary>
     public Lsn ShippedEverywhere
     {
         get
         {
+            if (IsUnknown) return Lsn.None;
             if (Targets.Count == 0) return new Lsn(ulong.MaxValue);
             var lowest = Targets[0].Shipped;
             foreach (var target in Targets)
@@ -62,14 +68,14 @@ internal sealed record ArchiveState
         return null;
     }
 
-    /// <summary>The state with one target put in the place of that repository's, or taken out.</summary>
+    /// <summary>The state with one target put in the place of that repository's, or taken out; with one it is known again what was shipped.</summary>
     public ArchiveState With(Guid repositoryId, ArchiveTarget? target)
     {
         var targets = new List<ArchiveTarget>();
         foreach (var other in Targets)
             if (other.RepositoryId != repositoryId) targets.Add(other);
         if (target is not null) targets.Add(target);
-        return this with { Targets = targets };
+        return this with { Targets = targets, IsUnknown = IsUnknown && target is null };
     }
 
     /// <summary>The state of an index that has left a timeline; the oldest of many is forgotten.</summary>
@@ -93,6 +99,7 @@ internal sealed record ArchiveState
             json.WriteString("path", IndexPath);
             json.WriteNumber("queueMaxBytes", QueueMaxBytes);
             json.WriteNumber("droppedThrough", DroppedThrough.Value);
+            if (IsUnknown) json.WriteBoolean("unknown", true);
             json.WriteStartArray("targets");
             foreach (var target in Targets)
             {
@@ -128,10 +135,11 @@ internal sealed record ArchiveState
     }
 
     /// <summary>Reads what <see cref="Serialize"/> wrote.</summary>
-    /// <exception cref="InvalidDataException">It is damaged, or of a newer version.</exception>
-    public static ArchiveState Parse(ReadOnlySpan<byte> bytes)
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    /// <exception cref="HestiaException">FormatTooNew.</exception>
+    public static ArchiveState Parse(ReadOnlySpan<byte> bytes, string? path = null)
     {
-        SelfChecksum.Verify(bytes, FileNames.Archive);
+        // A newer version may seal the file in another way; one sealed in ours whose checksum is wrong is damaged, whatever version it claims.
         try
         {
             var reader = new Utf8JsonReader(bytes);
@@ -139,7 +147,17 @@ internal sealed record ArchiveState
             var root = json.RootElement;
             if (root.GetProperty("format").GetString() != Magic) throw new InvalidDataException("it is no state of an archive.");
             var version = root.GetProperty("formatVersion").GetInt32();
-            if (version > Version) throw new InvalidDataException($"it has format version {version}; {Version} is known.");
+            if (version > Version)
+            {
+                if (SelfChecksum.IsPresent(bytes)) SelfChecksum.Verify(bytes, FileNames.Archive);
+                throw new HestiaException(
+                    HestiaErrorCode.FormatTooNew,
+                    $"'{path ?? FileNames.Archive}' has format version {version}; this version of Hestia knows up to {Version}.",
+                    path ?? FileNames.Archive,
+                    "Use the newer version of Hestia that wrote it.");
+            }
+
+            SelfChecksum.Verify(bytes, FileNames.Archive);
             if (root.GetProperty("targets").GetArrayLength() > MaxTargets) throw new InvalidDataException("it names too many repositories.");
             var targets = new List<ArchiveTarget>();
             foreach (var element in root.GetProperty("targets").EnumerateArray())
@@ -173,6 +191,7 @@ internal sealed record ArchiveState
                 IndexPath = root.GetProperty("path").GetString() ?? "",
                 QueueMaxBytes = Math.Max(0, root.GetProperty("queueMaxBytes").GetInt64()),
                 DroppedThrough = new Lsn(root.GetProperty("droppedThrough").GetUInt64()),
+                IsUnknown = root.TryGetProperty("unknown", out var unknown) && unknown.GetBoolean(),
                 Targets = targets,
             };
         }
@@ -183,11 +202,26 @@ internal sealed record ArchiveState
     }
 
     /// <summary>The state of the index at a path; null if its log is not archived.</summary>
-    /// <exception cref="InvalidDataException">It is damaged, or of a newer version.</exception>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    /// <exception cref="HestiaException">FormatTooNew.</exception>
     public static ArchiveState? Read(FileSystem files, string indexPath)
     {
         var path = Path.Combine(indexPath, FileNames.Archive);
-        return files.FileExists(path) ? Parse(files.ReadAllBytes(path, MaxFileBytes)) : null;
+        return files.FileExists(path) ? Parse(files.ReadAllBytes(path, MaxFileBytes), path) : null;
+    }
+
+    /// <summary>Refuses a state of a newer version, which nobody may replace by one of ours; says nothing of damage.</summary>
+    /// <exception cref="HestiaException">FormatTooNew.</exception>
+    public static void RefuseNewer(FileSystem files, string indexPath)
+    {
+        try
+        {
+            Read(files, indexPath);
+        }
+        catch (InvalidDataException)
+        {
+            // damaged: opening goes on, and keeps all log
+        }
     }
 
     /// <summary>Puts the state into the index at a path, durably.</summary>

@@ -5,7 +5,7 @@ using Hestia.Core.Manifest;
 
 namespace Hestia.Core.Archiving;
 
-/// <summary>The last backup that was made of an index, as backup.json in its folder tells. For people: nothing is decided by it.</summary>
+/// <summary>The last backup that was made of an index, as backup.json in its folder tells. For people; no entry depends on it.</summary>
 /// <param name="BackupId">Id of the backup.</param>
 /// <param name="Repository">Location of the repository.</param>
 /// <param name="RepositoryId">Identity of the repository.</param>
@@ -44,26 +44,56 @@ public sealed record LastBackup(string BackupId, string Repository, Guid Reposit
     {
         try
         {
-            var path = Path.Combine(indexPath, FileNames.LastBackup);
-            if (!files.FileExists(path)) return null;
-            var bytes = files.ReadAllBytes(path, MaxFileBytes);
-            SelfChecksum.Verify(bytes, FileNames.LastBackup);
+            return ReadStrictly(files, indexPath) is var (id, backup) && id == indexId ? backup : null;
+        }
+        catch (Exception e) when (e is InvalidDataException or HestiaException or IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Whose last backup the folder of an index tells, and which; null if it tells of none.</summary>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    /// <exception cref="HestiaException">FormatTooNew.</exception>
+    internal static (Guid IndexId, LastBackup Backup)? ReadStrictly(FileSystem files, string indexPath)
+    {
+        var path = Path.Combine(indexPath, FileNames.LastBackup);
+        return files.FileExists(path) ? Parse(files.ReadAllBytes(path, MaxFileBytes), path) : null;
+    }
+
+    /// <summary>Reads what <see cref="Serialize"/> wrote.</summary>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    /// <exception cref="HestiaException">FormatTooNew.</exception>
+    internal static (Guid IndexId, LastBackup Backup) Parse(ReadOnlySpan<byte> bytes, string? path = null)
+    {
+        // A newer version may seal the file in another way; one sealed in ours whose checksum is wrong is damaged, whatever version it claims.
+        try
+        {
             var reader = new Utf8JsonReader(bytes);
             using var json = JsonDocument.ParseValue(ref reader);
             var root = json.RootElement;
-            if (root.GetProperty("format").GetString() != Magic || root.GetProperty("formatVersion").GetInt32() > Version) return null;
-            if (root.GetProperty("indexId").GetGuid() != indexId) return null;
-            return new LastBackup(
+            if (root.GetProperty("format").GetString() != Magic) throw new InvalidDataException($"{FileNames.LastBackup} tells of no backup.");
+            var version = root.GetProperty("formatVersion").GetInt32();
+            if (version > Version)
+            {
+                if (SelfChecksum.IsPresent(bytes)) SelfChecksum.Verify(bytes, FileNames.LastBackup);
+                throw new HestiaException(
+                    HestiaErrorCode.FormatTooNew,
+                    $"'{path ?? FileNames.LastBackup}' has format version {version}; this version of Hestia knows up to {Version}.",
+                    path ?? FileNames.LastBackup);
+            }
+
+            SelfChecksum.Verify(bytes, FileNames.LastBackup);
+            return (root.GetProperty("indexId").GetGuid(), new LastBackup(
                 root.GetProperty("backupId").GetString() ?? "",
                 root.GetProperty("repository").GetString() ?? "",
                 root.GetProperty("repositoryId").GetGuid(),
                 new Lsn(root.GetProperty("lsn").GetUInt64()),
-                new DateTimeOffset(root.GetProperty("completed").GetDateTime(), TimeSpan.Zero));
+                new DateTimeOffset(root.GetProperty("completed").GetDateTime(), TimeSpan.Zero)));
         }
-        catch (Exception e) when (e is InvalidDataException or JsonException or KeyNotFoundException or FormatException or InvalidOperationException
-            or ArgumentException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or FormatException or InvalidOperationException or ArgumentException)
         {
-            return null;
+            throw new InvalidDataException($"{FileNames.LastBackup} cannot be understood: {e.Message}", e);
         }
     }
 

@@ -69,6 +69,15 @@ public static class CheckFindings
     /// <summary>The device does not give a segment's bytes.</summary>
     public const string SegmentUnreadable = "SegmentUnreadable";
 
+    /// <summary>archive.json is damaged: nobody knows what of the log was shipped. The index opens and keeps all log.</summary>
+    public const string ArchiveStateDamaged = "ArchiveStateDamaged";
+
+    /// <summary>backup.json is damaged: the last backup is not known. No entry depends on it.</summary>
+    public const string LastBackupDamaged = "LastBackupDamaged";
+
+    /// <summary>A newer version wrote backup.json. No entry depends on it.</summary>
+    public const string LastBackupTooNew = "LastBackupTooNew";
+
     /// <summary>The log of an open index ends before what had been acknowledged as durable.</summary>
     public const string WalEndsEarly = "WalEndsEarly";
 

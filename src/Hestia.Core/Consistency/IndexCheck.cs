@@ -53,6 +53,7 @@ internal sealed class IndexCheck(FileSystem files, string path, CheckOptions opt
         // No log at all is how a restore leaves an index: nothing to tell.
         _findings.AddRange(log.Files.Count > 0 ? log.Findings : log.Findings.Where(static f => f.Code != WalFindings.BehindCheckpoint));
         ReportManifests(survey, chosen, indexId, log);
+        _findings.AddRange(SideFiles.Check(files, path, indexId));
         if (options.Deep) CheckRetired(segmentsCheck, survey, segments);
         var checkpoint = manifest?.Checkpoint ?? Lsn.None;
         var last = log.LastLsn > checkpoint ? log.LastLsn : checkpoint;

@@ -23,6 +23,7 @@ internal sealed class LiveIndexCheck(IndexContext context, LiveSet live, CheckOp
     {
         var began = Stopwatch.GetTimestamp();
         CheckSettings();
+        _findings.AddRange(SideFiles.Check(context.Files, context.Path, context.SettingsFile.Id));
         var (view, manifest, bytes) = live.AcquirePinned();
         try
         {

@@ -24,7 +24,8 @@ internal static class ControlOperations
     private static readonly Dictionary<string, ControlOperation> s_byName = ByName(
         Suspend, Resume, Durability, Status, Flush, Compact, Check, Pin, Renew, Release, BackupDone, ArchiveBegin, ArchiveLog, ArchiveSave, ArchiveTimeline);
 
-    public static ControlOperation? Find(string name) => s_byName.GetValueOrDefault(name);
+    /// <summary>The operation of that name; null for any other, and for none, as a request may say.</summary>
+    public static ControlOperation? Find(string? name) => name is null ? null : s_byName.GetValueOrDefault(name);
 
     private static Dictionary<string, ControlOperation> ByName(params ControlOperation[] operations)
     {

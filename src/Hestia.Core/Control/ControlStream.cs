@@ -5,6 +5,8 @@ namespace Hestia.Core.Control;
 /// <summary>Reads and writes frames on a connection. Not thread-safe; one side reads while the other writes.</summary>
 internal static class ControlStream
 {
+    private const int FirstBodyBytes = 16 << 10;
+
     /// <summary>Sends one frame.</summary>
     public static async Task WriteAsync(Stream stream, ControlFrameKind kind, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
@@ -37,8 +39,14 @@ internal static class ControlStream
     /// <summary>Reads the body that belongs to a header whose length was found acceptable.</summary>
     public static async Task<byte[]> ReadBodyAsync(Stream stream, int length, CancellationToken cancellationToken)
     {
-        var body = new byte[length];
-        await stream.ReadExactlyAsync(body, cancellationToken).ConfigureAwait(false);
-        return body;
+        // As much as has come decides what is taken, not what the other side claims.
+        var body = new byte[Math.Min(length, FirstBodyBytes)];
+        for (var read = 0; ;)
+        {
+            await stream.ReadExactlyAsync(body.AsMemory(read), cancellationToken).ConfigureAwait(false);
+            read = body.Length;
+            if (read == length) return body;
+            Array.Resize(ref body, (int)Math.Min(length, 2L * read));
+        }
     }
 }

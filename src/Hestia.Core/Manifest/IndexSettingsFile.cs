@@ -98,7 +98,7 @@ internal sealed record IndexSettingsFile(Guid Id, DateTimeOffset Created, IndexS
                 throw new HestiaException(
                     HestiaErrorCode.FormatTooNew,
                     $"The index{(indexPath is null ? "" : $" '{indexPath}'")} has format version {version}; this version of Hestia knows up to {Version}.",
-                    indexPath ?? FileNames.Settings,
+                    indexPath is null ? FileNames.Settings : Path.Combine(indexPath, FileNames.Settings),
                     "Open it with the newer version of Hestia that wrote it.");
             }
 

@@ -129,7 +129,7 @@ internal sealed record ManifestDocument
     /// <summary>Reads what <see cref="Serialize"/> wrote.</summary>
     /// <exception cref="InvalidDataException">It is damaged or no manifest; the message says what is wrong.</exception>
     /// <exception cref="HestiaException">FormatTooNew.</exception>
-    public static ManifestDocument Parse(ReadOnlySpan<byte> bytes, string name = "manifest")
+    public static ManifestDocument Parse(ReadOnlySpan<byte> bytes, string name = "manifest", string? path = null)
     {
         var body = SelfChecksum.Verify(bytes, name);
         try
@@ -139,7 +139,7 @@ internal sealed record ManifestDocument
             var root = json.RootElement;
             if (root.GetProperty("format").GetString() != ManifestFormat.Magic) throw new InvalidDataException($"{name} is no Hestia manifest.");
             var version = root.GetProperty("formatVersion").GetInt32();
-            if (version > ManifestFormat.Version) throw ManifestFormat.TooNew(name, version);
+            if (version > ManifestFormat.Version) throw ManifestFormat.TooNew(path ?? name, version);
             var timeline = root.GetProperty("timeline");
             var segments = new List<ManifestSegment>();
             foreach (var element in root.GetProperty("segments").EnumerateArray()) segments.Add(ParseSegment(element, name));

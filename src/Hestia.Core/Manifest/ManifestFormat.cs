@@ -56,7 +56,7 @@ internal static class ManifestFormat
 
     public static HestiaException TooNew(string name, int version) => new(
         HestiaErrorCode.FormatTooNew,
-        $"{name} has format version {version}; this version of Hestia knows up to {Version}.",
+        $"'{name}' has format version {version}; this version of Hestia knows up to {Version}.",
         name,
         "Open it with the newer version of Hestia that wrote it.");
 }

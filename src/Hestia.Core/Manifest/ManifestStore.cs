@@ -33,7 +33,7 @@ internal sealed class ManifestStore(FileSystem files, string indexPath)
     {
         bytes = files.ReadAllBytes(file.Path, ManifestFormat.MaxFileBytes);
         var name = System.IO.Path.GetFileName(file.Path);
-        var document = ManifestDocument.Parse(bytes, name);
+        var document = ManifestDocument.Parse(bytes, name, file.Path);
         if (document.Number != file.Number || document.Checkpoint != file.Checkpoint)
             throw new InvalidDataException($"{name} says it is number {document.Number} with checkpoint {document.Checkpoint}: it was renamed or replaced.");
         return document;

@@ -113,6 +113,7 @@ internal static class IndexOpener
         var files = context.Files;
         var readOnly = context.Options.ReadOnly;
         var manifest = choice.Document;
+        var archive = ArchiveKeeper.Load(context, notices);
         // Every live segment is opened (length and footer looked at) before anything is changed.
         using var opened = new OpenSegments(context.Segments);
         foreach (var segment in manifest.Segments) opened.Add(segment);
@@ -133,7 +134,6 @@ internal static class IndexOpener
         var live = replay.TakeLive(lastLsn);
         try
         {
-            var archive = ArchiveKeeper.Load(context, notices);
             var retired = new RetiredFiles(context, store, live.Manifest, replay.ManifestFile, archive);
             if (!readOnly) FindRetired(context, retired, choice, scan, replay, lastLsn, notices);
             live.ManifestChanged += retired.ManifestChanged;

@@ -1,3 +1,4 @@
+using Hestia.Core.Archiving;
 using Hestia.Core.Compaction;
 using Hestia.Core.Consistency;
 using Hestia.Core.Diagnostics;
@@ -37,6 +38,7 @@ internal sealed class RepairExecution(FileSystem files, string path, RepairPlan 
         if (plan.WriteManifest) WriteManifest();
         else files.SyncDirectory(Path.Combine(path, FileNames.Manifests)); // the one it goes by may have its name in memory only
         if (plan.WriteSettings) WriteSettings();
+        if (plan.ResetArchive) ResetArchive();
         if (plan.CutLog) IndexOpener.ApplyLogActions(files, path, plan.Log!.Scan, cancellation);
         foreach (var file in plan.ToQuarantine) MoveAway(file);
     }
@@ -228,6 +230,14 @@ internal sealed class RepairExecution(FileSystem files, string path, RepairPlan 
         var settings = Path.Combine(path, FileNames.Settings);
         if (files.FileExists(settings)) _quarantined.Add(Path.GetRelativePath(path, _quarantine.Copy(settings, cancellation)));
         files.WriteAtomically(settings, plan.Settings!.Serialize(), ownerModel: path);
+    }
+
+    private void ResetArchive()
+    {
+        // Replaced in one step: without any, log that was not shipped would not be kept.
+        var archive = Path.Combine(path, FileNames.Archive);
+        if (files.FileExists(archive)) _quarantined.Add(Path.GetRelativePath(path, _quarantine.Copy(archive, cancellation)));
+        ArchiveKeeper.UnknownState(plan.Settings!.Id, path).Write(files, path);
     }
 
     private BlockCodec Codec => plan.Settings!.Settings.Codec;

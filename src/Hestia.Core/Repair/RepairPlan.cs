@@ -40,6 +40,9 @@ internal sealed class RepairPlan
 
     public bool WriteSettings { get; set; }
 
+    /// <summary>Whether archive.json is put aside for one that keeps all log until the next shipment.</summary>
+    public bool ResetArchive { get; set; }
+
     /// <summary>Folders to make, relative.</summary>
     public List<string> Folders { get; } = [];
 

@@ -33,6 +33,7 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
         PlanLog();
         PlanManifests(indexId);
         PlanRetired();
+        PlanSideFiles(indexId);
         PlanManifest(chosen);
         return _plan;
     }
@@ -434,6 +435,29 @@ internal sealed class RepairPlanner(FileSystem files, string path, CheckResult c
             var own = Path.Combine(path, name);
             if (_plan.Segments.Exists(s => SegmentsCheck.RelativePath(s.Manifest.Id) == name)) continue;
             _plan.Remove(own, name, "The damaged segment, which only an older manifest names, goes to quarantine.");
+        }
+    }
+
+    /// <summary>What tells of archive and backups and cannot be relied on. No entry is in it; but log that was not shipped must stay.</summary>
+    private void PlanSideFiles(Guid indexId)
+    {
+        if (SideFiles.CheckArchive(files, path, indexId) is { } archive)
+        {
+            _plan.ResetArchive = true;
+            var what = archive.Code == CheckFindings.ForeignFile ? "belongs to another index" : "is damaged";
+            _plan.Act(
+                RepairActions.ResetArchive,
+                $"{FileNames.Archive} {what}, so it is not known what of the log was shipped, and where to. A copy goes to quarantine, and one that keeps "
+                    + "all log files (up to 4 GiB) until the next shipment takes its place. Run Backup-HestiaIndex -Wal for each repository soon: each finds out "
+                    + "there what it has. If this folder is a copy of another index, use -NewTimeline with the first.",
+                FileNames.Archive);
+        }
+
+        if (SideFiles.CheckLastBackup(files, path, indexId) is { Code: not CheckFindings.LastBackupTooNew } backup)
+        {
+            var what = backup.Code == CheckFindings.ForeignFile ? "belongs to another index" : "is damaged";
+            _plan.Remove(Path.Combine(path, FileNames.LastBackup), FileNames.LastBackup,
+                $"{FileNames.LastBackup} {what} and goes to quarantine; no backup is shown for the index until the next one, and none is touched by it.");
         }
     }
 

@@ -93,6 +93,9 @@ public static class RepairActions
     /// <summary>A new timeline begins, so that backups do not mix this history with the one before.</summary>
     public const string NewTimeline = "NewTimeline";
 
+    /// <summary>archive.json, which cannot be relied on, is put aside for one that keeps all log until the next shipment.</summary>
+    public const string ResetArchive = "ResetArchive";
+
     /// <summary>A file goes to quarantine.</summary>
     public const string Quarantine = "Quarantine";
 }

@@ -2,6 +2,7 @@ using Hestia.Core.Consistency;
 using Hestia.Core.Control;
 using Hestia.Core.Diagnostics;
 using Hestia.Core.IO;
+using Hestia.Core.Recovery;
 
 namespace Hestia.Core.Wal;
 
@@ -64,13 +65,32 @@ public static class WalInspector
         {
             var around = WalSurroundings.Of(files, path);
             var report = Check(files, path, around.Options with { Progress = meter }, cancellationToken);
-            if (report.Healthy || attempt == Attempts) return report;
+            if (report.Healthy || attempt == Attempts) return WithRefusal(files, around, report, cancellationToken);
             // The owner may have written a manifest meanwhile, and then pruned logs that the one before would have needed; and a file that is
             // appended to while it is read can show a hole that is none. Damage is where it was when it is looked at again.
             var error = report.Findings.First(static f => f.Severity == FindingSeverity.Error);
-            if (error == before && !around.IsOutdated(files)) return report;
+            if (error == before && !around.IsOutdated(files)) return WithRefusal(files, around, report, cancellationToken);
             before = error;
         }
+    }
+
+    /// <summary>The log decides last about opening: what its index refuses before is told as well, though it is no fault of the log.</summary>
+    private static WalReport WithRefusal(FileSystem files, WalSurroundings around, WalReport report, CancellationToken cancellationToken)
+    {
+        if (!around.IsWhole || OpenForecast.RefusalOf(files, around.IndexPath!, cancellationToken) is not { } refusal) return report;
+        var code = refusal.Code.ToString();
+        var file = refusal.Target is { } target && target.StartsWith(around.IndexPath!, StringComparison.Ordinal)
+            ? Path.GetRelativePath(around.IndexPath!, target) : null;
+        if (file == ".") file = refusal.Code == HestiaErrorCode.NotAnIndex ? FileNames.Settings : null;
+        var finding = new Finding(FindingSeverity.Warning, code, refusal.Message, file);
+        var log = report.Healthy ? "The log itself is healthy." : "The log is damaged as well.";
+        return report with
+        {
+            OpenRefusal = finding,
+            Findings = [.. report.Findings, finding],
+            OpenWould = $"Open would refuse with {code}{(file is null ? "" : $" on '{file}'")} and change nothing. {log}"
+                + $"{(refusal.RecommendedAction is { } action ? " " + action : "")}",
+        };
     }
 
     internal static WalReport Check(FileSystem files, string path, WalScanOptions options, CancellationToken cancellationToken = default)

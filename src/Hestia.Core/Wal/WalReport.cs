@@ -35,6 +35,15 @@ public sealed record WalReport
 
     /// <summary>What opening the index would do about it, in a sentence.</summary>
     public required string OpenWould { get; init; }
+
+    /// <summary>
+    /// What opening the index around the log would refuse for although it is not the log: its settings, its manifest, a segment. Also among the
+    /// findings; null if there is nothing of the kind, or no index around the log.
+    /// </summary>
+    public Finding? OpenRefusal { get; init; }
+
+    /// <summary>Whether opening would go on: neither the log nor anything else it looks at first is in its way.</summary>
+    public bool WouldOpen => Healthy && OpenRefusal is null;
 }
 
 /// <summary>One operation of a log record.</summary>

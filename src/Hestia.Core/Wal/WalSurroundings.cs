@@ -11,7 +11,8 @@ namespace Hestia.Core.Wal;
 /// <param name="IndexPath">The index's folder, or null.</param>
 /// <param name="ManifestNumber">The manifest that was gone by; 0 if there was none.</param>
 /// <param name="Options">For the scan.</param>
-internal sealed record WalSurroundings(string? IndexPath, ulong ManifestNumber, WalScanOptions Options)
+/// <param name="IsWhole">Whether the whole index was asked for, or its whole log, and not one file of it.</param>
+internal sealed record WalSurroundings(string? IndexPath, ulong ManifestNumber, WalScanOptions Options, bool IsWhole = false)
 {
     private static readonly WalScanOptions s_alone = new(null, null, null, IncludeUnneeded: true);
 
@@ -23,14 +24,23 @@ internal sealed record WalSurroundings(string? IndexPath, ulong ManifestNumber, 
         if (directory is null) return new WalSurroundings(null, 0, s_alone);
         var isInside = string.Equals(Path.GetFileName(directory), FileNames.Wal, StringComparison.OrdinalIgnoreCase);
         var index = isInside && !files.DirectoryExists(Path.Combine(directory, FileNames.Wal)) ? Path.GetDirectoryName(directory) : directory;
-        if (index is null || (isFile && !isInside) || !files.FileExists(Path.Combine(index, FileNames.Settings)))
-            return new WalSurroundings(null, 0, s_alone);
+        if (index is null || (isFile && !isInside)) return new WalSurroundings(null, 0, s_alone);
+        if (index.Length == 0) index = ".";
+        if (!files.FileExists(Path.Combine(index, FileNames.Settings)))
+        {
+            // Beside manifests or segments it is the log of an index that has lost its index.json; elsewhere it lies by itself.
+            var wasIndex = !isFile && (files.DirectoryExists(Path.Combine(index, FileNames.Manifests))
+                || files.DirectoryExists(Path.Combine(index, FileNames.Segments)));
+            return new WalSurroundings(wasIndex ? index : null, 0, s_alone, wasIndex);
+        }
+
         var id = IdOf(files, index);
         // One file by itself: where it begins and ends is no gap.
         if (isFile) return new WalSurroundings(index, 0, s_alone with { IndexId = id });
         var manifest = Newest(files, index, id);
         return new WalSurroundings(index, manifest?.Number ?? 0,
-            new WalScanOptions(id ?? manifest?.IndexId, manifest?.Timeline.Id, manifest?.Checkpoint, IncludeUnneeded: true));
+            new WalScanOptions(id ?? manifest?.IndexId, manifest?.Timeline.Id, manifest?.Checkpoint, IncludeUnneeded: true),
+            IsWhole: true);
     }
 
     /// <summary>Whether the index's owner has written another manifest since, so that what was found may be of before.</summary>

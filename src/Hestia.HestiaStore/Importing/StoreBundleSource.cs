@@ -61,8 +61,15 @@ internal sealed class StoreBundleSource(StoreExport export, CancellationToken to
         }
 
         var length = _keyLength + _valueLength;
-        if (_entry.Length < length) _entry = new byte[Math.Max(length, 2 * _entry.Length)];
-        _content.ReadExactly(_entry, 0, length);
+        // As much as is there decides what is taken, not what the entry claims.
+        for (var have = 0; have < length;)
+        {
+            if (have == _entry.Length) Array.Resize(ref _entry, (int)Math.Min(length, 2L * have));
+            var got = _content.Read(_entry, have, Math.Min(_entry.Length, length) - have);
+            if (got == 0) throw new EndOfStreamException();
+            have += got;
+        }
+
         _records++;
         _bytes += HeaderBytes + length;
         return true;

@@ -36,6 +36,11 @@ public sealed class TestHestiaWalCommand : IndexTargetCmdlet
                 $"The log at '{result.Path}' is of a form that is not understood here, which says nothing about its state: {FindingInfo.Summary(result.Findings)}",
                 result.Path, "Use it, and check it, with the version of HestiaStore that wrote it.")));
         }
+        else if (result is { Healthy: true, OpenRefusal: { } refusal })
+        {
+            // No fault of the log, so no error of this cmdlet; but nobody should learn of it from the open.
+            WriteWarning($"The log at '{result.Path}' is healthy, but the index does not open: {refusal.Code}: {refusal.Message}");
+        }
         else if (!result.Healthy)
         {
             WriteError(Failures.ToErrorRecord(new HestiaCommandException(

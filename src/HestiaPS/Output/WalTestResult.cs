@@ -19,6 +19,8 @@ public sealed class WalTestResult
         LastLsn = report.LastLsn.Value;
         LastCommitTime = report.LastCommitTime?.ToUniversalTime();
         OpenWould = report.OpenWould;
+        WouldOpen = report.WouldOpen;
+        OpenRefusal = report.OpenRefusal is { } refusal ? new FindingInfo(refusal, keys) : null;
         Findings = FindingInfo.From(report.Findings, keys);
         Via = via;
     }
@@ -52,6 +54,12 @@ public sealed class WalTestResult
 
     /// <summary>What Open-HestiaIndex would do with it.</summary>
     public string OpenWould { get; }
+
+    /// <summary>Whether Open-HestiaIndex would go on: neither the log nor anything else of the index is in its way.</summary>
+    public bool WouldOpen { get; }
+
+    /// <summary>What Open-HestiaIndex would refuse for besides the log (settings, manifest, a segment); also in Findings. Null for nothing.</summary>
+    public FindingInfo? OpenRefusal { get; }
 
     /// <summary>What was found.</summary>
     public FindingInfo[] Findings { get; }

@@ -24,21 +24,22 @@ internal static class BackupKillScenario
             var random = new Random(seed);
             var verified = new HashSet<string>();
             string? restored = null;
-            int done = 0, duringBackup = 0, duringRestore = 0, halfSwapped = 0;
-            for (; done < rounds && !cancellationToken.IsCancellationRequested; done++)
+            var phases = new KillPhases(KillPhase.Backup, KillPhase.Restore, KillPhase.Flush, KillPhase.Compaction);
+            int done = 0, halfSwapped = 0;
+            for (; !cancellationToken.IsCancellationRequested; done++)
             {
+                if (done >= rounds && (phases.IsComplete || done >= rounds + KillPhases.MoreRounds)) break;
                 var where = $"{durability} with backups, seed {seed}, round {done}";
-                var reports = Round(history, random, repository.Location, target);
-                if (reports.BackupsBegun > reports.Backups.Count) duringBackup++;
-                if (reports.RestoresBegun.Count > reports.RestoresFinished.Count) duringRestore++;
+                var reports = Round(history, random, phases, repository.Location, target);
+                phases.Count(reports);
                 var before = history.Counters;
                 history.Verify(CrashKind.Killed, reports, readOnly: random.Next(2) == 0, where);
                 VerifyBackups(repository, reports, before, verified, Path.Combine(root, "scratch"), where);
                 restored = VerifyTarget(repository, reports, target, restored, ref halfSwapped, where);
             }
 
-            return $"{durability} with backups: {done} kills, {duringBackup} during a backup, {duringRestore} during a restore "
-                + $"({halfSwapped} between its two renames), {verified.Count} backups verified, "
+            if (!cancellationToken.IsCancellationRequested) phases.AssertComplete($"{durability} with backups, seed {seed}, {done} rounds");
+            return $"{durability} with backups: {done} kills ({phases}, {halfSwapped} between the two renames of a restore), {verified.Count} backups verified, "
                 + $"{history.WritesChecked} acknowledged writes, seed {seed}";
         }
         finally
@@ -106,7 +107,7 @@ internal static class BackupKillScenario
         }
     }
 
-    private static Reports Round(CrashHistory history, Random random, string repository, string target)
+    private static Reports Round(CrashHistory history, Random random, KillPhases phases, string repository, string target)
     {
         using var child = new WriterProcess(
             history.Path, history.Durability, random.Next(),
@@ -114,7 +115,7 @@ internal static class BackupKillScenario
         child.WaitForOpen();
         // Not before a restore has begun, so that every round has one to hit.
         Assert.True(child.WaitUntil(r => r.RestoresBegun.Count > 0), $"No restore began. {child.Describe()}");
-        Thread.Sleep(random.Next(0, 500));
+        phases.AwaitMoment(child, random, 400);
         Assert.False(child.HasExited, $"The child ended by itself. {child.Describe()}");
         child.Kill();
         Assert.True(child.Errors.Length == 0, child.Errors);

@@ -14,17 +14,21 @@ internal static class KillScenario
             var history = new CrashHistory(Path.Combine(root, "index"), durability);
             history.Create();
             var random = new Random(seed);
+            var phases = new KillPhases(KillPhase.Flush, KillPhase.Compaction);
             int done = 0, flushes = 0, compactions = 0, whileOpening = 0;
-            for (; done < rounds && !cancellationToken.IsCancellationRequested; done++)
+            for (; !cancellationToken.IsCancellationRequested; done++)
             {
-                var reports = Round(history, random, done);
+                if (done >= rounds && (phases.IsComplete || done >= rounds + KillPhases.MoreRounds)) break;
+                var reports = Round(history, random, phases, done);
+                phases.Count(reports);
                 flushes += reports.Flushes;
                 compactions += reports.Compactions;
                 if (reports.Opened is null) whileOpening++;
                 history.Verify(CrashKind.Killed, reports, readOnly: random.Next(2) == 0, $"{durability}, seed {seed}, round {done}");
             }
 
-            return $"{durability}: {done} kills ({whileOpening} before it was open), {history.WritesChecked} acknowledged writes, "
+            if (!cancellationToken.IsCancellationRequested) phases.AssertComplete($"{durability}, seed {seed}, {done} rounds");
+            return $"{durability}: {done} kills ({whileOpening} before it was open, {phases}), {history.WritesChecked} acknowledged writes, "
                 + $"{flushes} flushes, {compactions} compactions, seed {seed}";
         }
         finally
@@ -33,7 +37,7 @@ internal static class KillScenario
         }
     }
 
-    private static Reports Round(CrashHistory history, Random random, int round)
+    private static Reports Round(CrashHistory history, Random random, KillPhases phases, int round)
     {
         using var child = new WriterProcess(history.Path, history.Durability, random.Next());
         // One in five dies while it starts and recovers what the one before it left.
@@ -44,7 +48,7 @@ internal static class KillScenario
         else
         {
             child.WaitForOpen();
-            Thread.Sleep(random.Next(5, 500));
+            phases.AwaitMoment(child, random, 400);
         }
 
         Assert.False(child.HasExited, $"The child ended by itself. {child.Describe()}");

@@ -14,10 +14,12 @@ public sealed class KillTests(ITestOutputHelper output)
         output.WriteLine(KillScenario.Run(durability, CrashSettings.Rounds, CrashSettings.Seed));
 
     [Theory]
+    [InlineData(Durability.Sync)]
     [InlineData(Durability.GroupSync)]
+    [InlineData(Durability.Async)]
     [InlineData(Durability.Off)]
     public void Killed_during_backup_and_restore_both_are_whole_or_not_there(Durability durability) =>
-        output.WriteLine(BackupKillScenario.Run(durability, Math.Max(1, CrashSettings.Rounds / 2), CrashSettings.Seed));
+        output.WriteLine(BackupKillScenario.Run(durability, CrashSettings.Rounds, CrashSettings.Seed));
 
     [Fact]
     public void Killed_during_backup_and_prune_while_another_process_prunes_every_backup_restores() =>

@@ -37,7 +37,11 @@ internal sealed class Reports(int threads)
 
     public int Flushes => Copy(_flushed).Count;
 
+    public int FlushesBegun { get; private set; }
+
     public int Compactions { get; private set; }
+
+    public int CompactionsBegun { get; private set; }
 
     public int BackupsBegun { get; private set; }
 
@@ -131,6 +135,12 @@ internal sealed class Reports(int threads)
                 break;
             case "f":
                 _flushed.Add((Counters(parts[2..]), long.Parse(parts[1], CultureInfo.InvariantCulture)));
+                break;
+            case "F":
+                FlushesBegun++;
+                break;
+            case "K":
+                CompactionsBegun++;
                 break;
             case "k":
                 Compactions++;

@@ -29,7 +29,7 @@ public sealed class DamageMatrixTests(ITestOutputHelper output)
         Assert.Equal([0, 1, 2], levels.Select(static l => l.Level).Distinct().ToArray());
         Assert.Contains(levels, static l => l.Codec == BlockCodec.Snappy && l.MaxLsn == Lsn.None);
         foreach (var finding in source.Check.Findings) output.WriteLine($"{finding}");
-        string[] kinds = [".lock", "index.json", "manifest", "segments", "wal"];
+        string[] kinds = [".lock", "index.json", "archive.json", "backup.json", "manifest", "segments", "wal"];
         foreach (var kind in kinds) Assert.Contains(source.Image.Files.Keys, f => f.StartsWith(kind, StringComparison.Ordinal));
         Assert.True(source.Image.Files.Keys.Count(static f => f.EndsWith(".wal", StringComparison.Ordinal)) >= 3);
         Assert.Equal((ulong)source.History.Count, source.Check.LastLsn.Value);

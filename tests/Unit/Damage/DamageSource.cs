@@ -1,5 +1,6 @@
 using System.Text;
 using Hestia.Core;
+using Hestia.Core.Archiving;
 using Hestia.Core.Consistency;
 using Hestia.Core.IO;
 using Hestia.Core.Segments;
@@ -25,7 +26,8 @@ internal sealed record DamageOperation(ulong Lsn, string Key, byte[]? Value);
 
 /// <summary>
 /// An index so small that each of its bytes can be damaged in turn, with every kind of file in it: settings, manifests, segments of several
-/// levels (with and without compression, filters, tombstones, LSNs and a large value), logs in several files, lock, quarantine.
+/// levels (with and without compression, filters, tombstones, LSNs and a large value), logs in several files, lock, quarantine, and what
+/// tells of its archive and its last backup.
 /// </summary>
 internal sealed class DamageSource
 {
@@ -134,9 +136,20 @@ internal sealed class DamageSource
         }
 
         Write(index, 6, 10, 50);
+        WriteSideFiles(index);
         if (Ending == Ending.Clean) index.Close();
         else if (Ending == Ending.Failed) Fail(index);
         return Trim(IndexImage.Of(_disk));
+    }
+
+    /// <summary>As a shipment of the log and a backup leave them.</summary>
+    private static void WriteSideFiles(HestiaIndex index)
+    {
+        var repository = new Guid("5d2f6f4e-0a35-4c3f-9d0b-2f6f0c9c1a77");
+        var target = new ArchiveTarget(repository, index.Timeline.Id, new Lsn(20), 1_700_000_000_000_000, 0x1234_5678);
+        index.Archive.Save(ArchiveKeeper.NewState(index.Id, index.Path).With(repository, target), CancellationToken.None);
+        new LastBackup("bk-2026-04-15T03-00-00Z-7f3a", "/backups", repository, new Lsn(20), DateTimeOffset.UnixEpoch)
+            .Write(index.Context.Files, index.Path, index.Id);
     }
 
     private void Fail(HestiaIndex index)

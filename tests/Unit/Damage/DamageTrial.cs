@@ -29,6 +29,9 @@ internal sealed class DamageTrial(DamageSource source, IndexImage image, string 
 {
     private readonly string _what = $"{source.Ending}, {what}";
 
+    /// <summary>Whether opening itself refused, and not a read after it.</summary>
+    private bool _refused;
+
     public bool WasRepaired { get; private set; }
 
     public bool LostSomething { get; private set; }
@@ -45,12 +48,11 @@ internal sealed class DamageTrial(DamageSource source, IndexImage image, string 
         var fresh = CheckIt(out var report);
         var log = CheckLog();
         var opened = OpenIt(out var lsn);
-        // What it says that opening would do is what opening does, as far as the log decides.
-        if (log is not null && Array.TrueForAll(damaged, static f => f.StartsWith(FileNames.Wal, StringComparison.Ordinal)))
-        {
-            Assert.True(log.Healthy == opened && log.OpenWould.Contains("refuse", StringComparison.Ordinal) != opened,
-                $"{_what}: {log.OpenWould} It {(opened ? "opened" : "refused")}.");
-        }
+        // What it says that opening would do is what opening does, whatever is damaged.
+        Assert.True(log.WouldOpen != _refused && log.OpenWould.Contains("refuse", StringComparison.Ordinal) == _refused,
+            $"{_what}: {log.OpenWould} It {(_refused ? "refused" : "opened")}.");
+        if (Array.TrueForAll(damaged, static f => f.StartsWith(FileNames.Wal, StringComparison.Ordinal)))
+            Assert.True(log.Healthy == opened && log.OpenRefusal is null, $"{_what}: {log.OpenWould} It {(opened ? "opened" : "refused")}.");
 
         if (fresh is null || fresh.Count > 0)
         {
@@ -65,11 +67,12 @@ internal sealed class DamageTrial(DamageSource source, IndexImage image, string 
         {
             Assert.Equal(source.Check.Entries, report!.Entries);
             Assert.Equal(source.Check.LastLsn, report.LastLsn);
-            // Nothing else may change unseen: who had the lock, what was put aside, zeros behind the log's end, logs nobody needs, and
-            // an older manifest that is gone, as pruning takes it.
+            // Nothing else may change unseen: who had the lock, what was put aside, zeros behind the log's end, logs nobody needs, an
+            // older manifest that is gone, as pruning takes it, and what tells of archive and backups gone, as before the first of them.
             var inLog = !what.StartsWith("flip", StringComparison.Ordinal);
             Assert.True(Array.TrueForAll(damaged, f => f == FileNames.Lock || f.StartsWith(FileNames.Quarantine, StringComparison.Ordinal)
-                || what.StartsWith("delete manifest", StringComparison.Ordinal) || (inLog && f.StartsWith(FileNames.Wal, StringComparison.Ordinal))), $"{_what}: nothing is reported");
+                || what.StartsWith("delete manifest", StringComparison.Ordinal)
+                || what is $"delete {FileNames.Archive}" or $"delete {FileNames.LastBackup}" || (inLog && f.StartsWith(FileNames.Wal, StringComparison.Ordinal))), $"{_what}: nothing is reported");
             return Outcome.Harmless;
         }
 
@@ -130,11 +133,18 @@ internal sealed class DamageTrial(DamageSource source, IndexImage image, string 
     }
 
     /// <summary>The log by itself, and every record of it: nothing wrong is given out.</summary>
-    private WalReport? CheckLog()
+    private WalReport CheckLog()
     {
-        if (!Array.Exists(damaged, static f => f.StartsWith(FileNames.Wal, StringComparison.Ordinal))) return null;
         var (disk, files) = image.Load();
         var report = WalInspector.Check(files, IndexImage.Root);
+        if (report.OpenRefusal is { } refusal)
+            Assert.True(report.Findings.Contains(refusal) && refusal.Message.Length > 0, $"{_what}: {report.OpenWould}");
+        if (!Array.Exists(damaged, static f => f.StartsWith(FileNames.Wal, StringComparison.Ordinal)))
+        {
+            Assert.True(image.IsSame(IndexImage.Of(disk)), $"{_what}: looking at the log changed something");
+            return report;
+        }
+
         foreach (var record in WalInspector.ReadRecords(files, IndexImage.Root))
         {
             foreach (var operation in record.Operations)
@@ -154,7 +164,9 @@ internal sealed class DamageTrial(DamageSource source, IndexImage image, string 
         var (disk, files) = image.Load();
         try
         {
+            _refused = true;
             using var index = HestiaIndex.Open(IndexImage.Root, DamageSource.Options(files));
+            _refused = false;
             lsn = index.LastLsn;
             var (expected, shown) = (source.ModelAt(lsn.Value), ReadAll(index));
             Assert.True(Same(expected, shown), $"{_what}: opened at LSN {lsn} and shows what never was");

@@ -185,6 +185,7 @@ public sealed class RepairDamageTests : RepairTestBase
         var log = Directory.GetFiles(Path.Combine(Lean, "wal")).Order(StringComparer.Ordinal).Last();
         var end = UsedLength(File.ReadAllBytes(log));
         Run(Variant.Lean, "torn tail", index => Cut(Path.Combine(index, "wal", Path.GetFileName(log)), end - 3));
+        Run(Variant.Lean, "archive.json is not one", index => File.WriteAllText(Path.Combine(index, "archive.json"), "{}"));
         var missing = typeof(RepairActions).GetFields().Select(f => (string)f.GetValue(null)!).Except(ActionsTaken).ToList();
         Assert.True(missing.Count == 0, $"never taken: {string.Join(", ", missing)}");
     }

@@ -71,6 +71,7 @@ public sealed class RepairInterruptionTests : RepairTestBase
                 break;
             case 1:
                 File.Delete(segments[segments.Count / 2]);
+                foreach (var side in (string[])["archive.json", "backup.json"]) File.WriteAllText(Path.Combine(index, side), $"{side} it is not");
                 Flip(Path.Combine(index, "index.json"), 200);
                 break;
             case 2:

@@ -2,15 +2,17 @@ using System.Globalization;
 using System.Text;
 using Hestia.Backup;
 using Hestia.Core;
+using Hestia.Core.IO;
 using Hestia.Core.Reading;
 
 namespace Hestia.Unit.Simulation;
 
 /// <summary>
 /// One seed: an index that is written to (by several writers at once too), flushed, compacted, closed and opened, backed up and restored, on a
-/// simulated disk whose power fails at moments the seed chooses, in one of the four durability modes. Finished
-/// backups are always listed, verify to the last byte and restore to exactly what the index held; the place restored to is always the old
-/// index, the new one, or put right by running a restore again.
+/// simulated disk whose power fails at moments the seed chooses, and which fails calls of backups and restores with EIO and ENOSPC, in one of the
+/// four durability modes. Finished backups, and no others than those under way when something happened, are always listed, verify to the last byte
+/// and restore to exactly what the index held; the place restored to is always the old index, the new one, or put right by running a restore
+/// again, and after a restore that was refused the old one.
 /// </summary>
 internal sealed class BackupSimulation
 {
@@ -28,6 +30,8 @@ internal sealed class BackupSimulation
     private SimulatedScheduler _scheduler;
     private HestiaIndex? _index;
     private SortedDictionary<string, ModelEntry>? _target;
+    private SortedDictionary<string, ModelEntry>? _restoring;
+    private int _begun; // backups that were begun and neither reported nor seen
     private ulong _promised;
     private int _written;
 
@@ -51,6 +55,15 @@ internal sealed class BackupSimulation
     public int Backups { get; private set; }
 
     public int Restores { get; private set; }
+
+    /// <summary>Calls of backups and restores that were made to fail.</summary>
+    public int Faults { get; private set; }
+
+    /// <summary>Backups and restores that were refused because of it.</summary>
+    public int Refused { get; private set; }
+
+    /// <summary>Times the index itself failed by it.</summary>
+    public int Failures { get; private set; }
 
     private SimulatedFileSystem Files => new(_disk);
 
@@ -103,8 +116,8 @@ internal sealed class BackupSimulation
             case 8: _index!.Compact(); break;
             case 9: Promise(_index!.Flush().Checkpoint.Value); break;
             case 10: Reopen(); break;
-            case 11: Backup(); break;
-            case 12: Restore(); break;
+            case 11: Faulty(Backup); break;
+            case 12: Faulty(Restore); break;
             case < 15: _disk.CrashAt = _disk.Calls + _random.Next(60); break;
             default: CheckRepository(); break;
         }
@@ -144,6 +157,7 @@ internal sealed class BackupSimulation
             writers.Add("backup", () =>
             {
                 using var repository = BackupRepository.Open(RepositoryPath, Files);
+                _begun++;
                 taken = repository.Backup(_index, new BackupOptions { Parallelism = 1 });
             });
         }
@@ -170,15 +184,119 @@ internal sealed class BackupSimulation
         return changes;
     }
 
+    /// <summary>A job during which, one time in two, calls fail: once, a few times, or from some moment on.</summary>
+    private void Faulty(Action job)
+    {
+        if (_random.Next(2) == 0)
+        {
+            job();
+            return;
+        }
+
+        var call = (DiskCall)_random.Next((int)DiskCall.List + 1);
+        var error = call is DiskCall.Write or DiskCall.Create or DiskCall.Resize && _random.Next(2) == 0 ? 28 : 5;
+        var after = _random.Next(12);
+        var times = _random.Next(4) switch { 0 => int.MaxValue, 1 => 3, _ => 1 };
+        Say($"fault {call} {(error == 28 ? "ENOSPC" : "EIO")} after {after} times {times}");
+        _disk.Fault = (made, path) =>
+        {
+            if (made != call || after-- > 0 || times-- <= 0) return null;
+            Faults++;
+            var cause = (IOException)IOErrors.FromErrno(error, $"planted on {made} of {path}");
+            return made is DiskCall.Sync or DiskCall.SyncDirectory ? new SyncFailedException(cause.Message, cause) : cause;
+        };
+        try
+        {
+            job();
+            _disk.Fault = null;
+            ReopenIfFailed(); // by background work in the middle of it
+        }
+        catch (HestiaException e) when (!_disk.IsOff)
+        {
+            _disk.Fault = null;
+            Refused++;
+            Say($"refused with {e.Code}: {e.Message}");
+            if (e.Code == HestiaErrorCode.InternalError) throw Wrong($"{e}");
+            AfterRefusal(e.Message);
+        }
+        finally
+        {
+            _disk.Fault = null;
+        }
+    }
+
+    /// <summary>Nothing is lost by it: what was finished is there, the target is the old one, and the index goes on, or comes back when it is opened.</summary>
+    private void AfterRefusal(string message)
+    {
+        CheckRepository();
+        if (_restoring is { } restoring)
+        {
+            _restoring = null;
+            var said = AfterRefusedRestore(message, restoring);
+            if (said) Restore(); // which puts it right
+        }
+
+        if (ReopenIfFailed()) return;
+        if (!WriteHistory.Same(StateAt(_index!.LastLsn.Value), Content(_index))) throw Wrong("the index holds something else after a refused job");
+    }
+
+    private bool ReopenIfFailed()
+    {
+        if (_index!.State == IndexState.Ready) return false;
+        // A sync of the index itself failed, as a backup flushes: it says so, and opening recovers on the running machine.
+        Failures++;
+        try
+        {
+            _index.Close();
+        }
+        catch (HestiaException e) when (e.Code != HestiaErrorCode.InternalError)
+        {
+            // Close does not claim success.
+        }
+
+        Recover("failed and opened again");
+        return true;
+    }
+
+    /// <summary>
+    /// The target is the old one. Only where taking the restore back failed as well is it the new one, or lies beside its place, complete; the message
+    /// says so then, and this returns true.
+    /// </summary>
+    private bool AfterRefusedRestore(string message, SortedDictionary<string, ModelEntry> restoring)
+    {
+        var isThere = Files.FileExists(TargetPath + "/index.json");
+        if (isThere && message.StartsWith("The restored index is in", StringComparison.Ordinal))
+        {
+            CheckTarget([restoring]);
+            return true;
+        }
+
+        if (_target is null) return isThere ? throw Wrong("a refused restore left a target where none was") : false;
+        if (isThere)
+        {
+            CheckTarget([_target]);
+            return false;
+        }
+
+        const string Replaced = TargetPath + ".replaced-";
+        var at = message.IndexOf(Replaced, StringComparison.Ordinal);
+        if (at < 0) throw Wrong("a refused restore took the old target away and does not say where to");
+        at = message.LastIndexOf(Replaced, StringComparison.Ordinal);
+        CheckTarget([_target], message[at..message.IndexOf('\'', at)]);
+        return true;
+    }
+
     private void Backup()
     {
         using var repository = BackupRepository.Open(RepositoryPath, Files);
+        _begun++;
         Finished(repository.Backup(_index!, new BackupOptions { Parallelism = 1 }));
     }
 
     private void Finished(BackupResult result)
     {
         Backups++;
+        _begun--;
         _backups[result.BackupId] = StateAt(result.Lsn.Value);
         Promise(result.Lsn.Value); // a backup flushes first
         Say($"backup {result.BackupId} at {result.Lsn}");
@@ -199,9 +317,11 @@ internal sealed class BackupSimulation
         if (_backups.Count == 0) return;
         var (id, expected) = _backups.ElementAt(_random.Next(_backups.Count));
         using var repository = BackupRepository.Open(RepositoryPath, Files);
+        _restoring = expected;
         repository.Restore(id, TargetPath, new RestoreOptions { Force = true, Parallelism = 1 });
         Restores++;
         _target = expected;
+        _restoring = null;
         Say($"restored {id}");
         CheckTarget([expected]);
     }
@@ -212,7 +332,13 @@ internal sealed class BackupSimulation
         _disk.PowerOff();
         _disk.Survival = _random.Next(4) switch { 0 => 0, 1 => 1, _ => _random.NextDouble() };
         _disk.PowerOn();
-        Say("power loss");
+        Recover("power loss");
+        AfterInterruptedRestore();
+    }
+
+    private void Recover(string what)
+    {
+        Say(what);
         _scheduler = new SimulatedScheduler(_random);
         _index = HestiaIndex.Open(IndexPath, Options());
         var last = _index.LastLsn.Value;
@@ -221,13 +347,31 @@ internal sealed class BackupSimulation
         if (!WriteHistory.Same(StateAt(last), Content(_index))) throw Wrong($"the index came back at {last} with what it did not hold there");
         _promised = last;
         CheckRepository();
-        AfterInterruptedRestore();
     }
 
-    /// <summary>The target is what it was, or one of the backups whole; and a restore run again succeeds whatever the last one left.</summary>
+    /// <summary>
+    /// The target is what it was or, if a restore was under way, the backup it restored, whole; only between the two renames of such a one there is
+    /// none for a while. A restore run again succeeds whatever the last one left.
+    /// </summary>
     private void AfterInterruptedRestore()
     {
-        if (Files.FileExists(TargetPath + "/index.json")) CheckTarget([.. _backups.Values, .. _target is null ? [] : (SortedDictionary<string, ModelEntry>[])[_target]]);
+        var restoring = _restoring;
+        _restoring = null;
+        var allowed = new List<SortedDictionary<string, ModelEntry>>();
+        if (_target is not null) allowed.Add(_target);
+        if (restoring is not null) allowed.Add(restoring);
+        if (Files.FileExists(TargetPath + "/index.json"))
+        {
+            if (allowed.Count == 0) throw Wrong("there is a target, and nothing was restored");
+            _target = CheckTarget(allowed);
+        }
+        else if (_target is not null)
+        {
+            if (restoring is null) throw Wrong("the target is gone, and no restore was under way");
+            Restore();
+            return;
+        }
+
         if (_backups.Count > 0 && _random.Next(2) == 0) Restore();
     }
 
@@ -241,16 +385,20 @@ internal sealed class BackupSimulation
         {
             var verified = repository.Verify(backup.BackupId, new VerifyOptions { Deep = true, Parallelism = 1 });
             if (!verified.Healthy) throw Wrong($"backup {backup.BackupId} does not verify: {string.Join("; ", verified.Findings)}");
-            // One that was published just before the crash and never reported counts from now on.
-            if (!_backups.ContainsKey(backup.BackupId)) _backups[backup.BackupId] = StateAt(backup.Lsn.Value);
+            if (_backups.ContainsKey(backup.BackupId)) continue;
+            // One that was published just before a crash or failure and never reported counts from now on. One that was withdrawn when it failed may
+            // come back with a power loss, for what failed may have been the sync that would have kept it away.
+            if (_begun-- <= 0) throw Wrong($"backup {backup.BackupId} is listed, and nobody was making it");
+            _backups[backup.BackupId] = StateAt(backup.Lsn.Value);
         }
     }
 
-    private void CheckTarget(IReadOnlyCollection<SortedDictionary<string, ModelEntry>> allowed)
+    /// <summary>Returns which of them the target holds.</summary>
+    private SortedDictionary<string, ModelEntry> CheckTarget(IReadOnlyCollection<SortedDictionary<string, ModelEntry>> allowed, string path = TargetPath)
     {
-        using var target = HestiaIndex.Open(TargetPath, Options() with { ReadOnly = true, Scheduler = new SimulatedScheduler(_random) });
+        using var target = HestiaIndex.Open(path, Options() with { ReadOnly = true, Scheduler = new SimulatedScheduler(_random) });
         var shown = Content(target);
-        if (!allowed.Any(state => WriteHistory.Same(state, shown))) throw Wrong("the restored index holds what no backup held");
+        return allowed.FirstOrDefault(state => WriteHistory.Same(state, shown)) ?? throw Wrong("the target holds neither what it held nor what was restored");
     }
 
     private static SortedDictionary<string, ModelEntry> Content(HestiaIndex index)

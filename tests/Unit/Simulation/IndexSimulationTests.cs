@@ -34,7 +34,8 @@ public sealed class IndexSimulationTests
         for (var seed = s_first; seed < s_first + count && (s_all || total.Failures.Count == 0); seed++) total.RunBackup(seed);
         TestContext.Current.TestOutputHelper?.WriteLine($"{total}");
         Assert.True(total.Failures.Count == 0, string.Join("\n\n", total.Failures));
-        if (count >= 100) Assert.True(total.Crashes > count && total.Backups > count && total.Restores > count, $"only {total}");
+        if (count >= 100)
+            Assert.True(total.Crashes > count && total.Backups > count && total.Restores > count && total.BackupFaults > count, $"only {total}");
     }
 
     private static int? Number(string name) =>

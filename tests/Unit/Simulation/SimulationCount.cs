@@ -16,6 +16,8 @@ internal sealed class SimulationCount
     private int _faults;
     private int _grouped;
     private int _repairs;
+    private int _refused;
+    private int _failed;
     private int _durabilities;
     private int _suspensions;
 
@@ -28,6 +30,9 @@ internal sealed class SimulationCount
     public int Backups { get; private set; }
 
     public int Restores { get; private set; }
+
+    /// <summary>Calls of backups and restores that failed as planned.</summary>
+    public int BackupFaults { get; private set; }
 
     /// <summary>Goes on after failures.</summary>
     public bool All { get; init; }
@@ -80,13 +85,16 @@ internal sealed class SimulationCount
         _backupSeeds++;
         Crashes += simulation.Crashes;
         _grouped += simulation.Grouped;
+        BackupFaults += simulation.Faults;
+        _refused += simulation.Refused;
+        _failed += simulation.Failures;
         Backups += simulation.Backups;
         Restores += simulation.Restores;
     }
 
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{_seeds} seeds of the index, {_backupSeeds} of backups, {Crashes} crashes, {_faults} planted faults, {_grouped} writes in another's group, {_repairs} repairs, {_durabilities} changes of durability, {_suspensions} looks at suspended indexes, {Backups} backups, {Restores} restores, {_failures.Count} seeds failed");
+        $"{_seeds} seeds of the index, {_backupSeeds} of backups, {Crashes} crashes, {_faults} planted faults, {_grouped} writes in another's group, {_repairs} repairs, {_durabilities} changes of durability, {_suspensions} looks at suspended indexes, {Backups} backups, {Restores} restores, {BackupFaults} planted faults in these, {_refused} refused because of them, {_failed} failed indexes, {_failures.Count} seeds failed");
 
     /// <summary>Notes a failure and how to replay it; true once there are enough.</summary>
     private bool Failed(string tests, int seed, Exception e, string trace)
