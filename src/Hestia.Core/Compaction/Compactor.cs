@@ -66,42 +66,8 @@ internal sealed class Compactor
         using (_context.Options.Scheduler.Hold(_jobGate))
         {
             linked.Token.ThrowIfCancellationRequested();
-            for (var level = 0; level < ManifestFormat.Levels - 1; level++)
-            {
-                var relieved = false;
-                byte[] reached = [];
-                while (true)
-                {
-                    using var turn = Turn.Take(_context, linked.Token);
-                    var view = _live.AcquireSegments();
-                    try
-                    {
-                        if (level > 0 && RelieveLevel0(view, turn.Token))
-                        {
-                            relieved = true;
-                            continue;
-                        }
-
-                        // Nobody else adds to the level, but relieving level 0 does: then one walk up the keys is all there is to do here.
-                        var job = NextOfFull(view, level, relieved ? reached : []);
-                        if (job is null) break;
-                        rewritten += Run(view, job, progress, turn.Token);
-                        if (job.Upper[^1].Manifest.UpperBound.AsSpan().SequenceCompareTo(reached) > 0) reached = job.Upper[^1].Manifest.UpperBound;
-                        // All that was in level 0 went down. What writers flush meanwhile is not asked for, and waiting for level 0 to
-                        // be empty would be waiting for them to stop.
-                        if (level == 0) break;
-                    }
-                    catch (OperationCanceledException) when (!linked.IsCancellationRequested)
-                    {
-                        // the index is being suspended; this slice is done again afterwards
-                    }
-                    finally
-                    {
-                        view.Release();
-                    }
-                }
-            }
-
+            rewritten += MergeLevel0(progress, linked.Token);
+            for (var level = 1; level < ManifestFormat.Levels - 1; level++) rewritten += MergeDown(level, progress, linked.Token);
             rewritten += CleanBottom(progress, linked.Token);
         }
 
@@ -110,34 +76,83 @@ internal sealed class Compactor
     }
 
     /// <summary>
-    /// Writers go on during a full compaction, and would soon wait for level 0, which nobody else may merge meanwhile. So it goes down in
-    /// between as soon as the background would have begun with it.
+    /// All that is in level 0 now goes down. What writers flush meanwhile is not asked for, and waiting for level 0 to be empty would be waiting for them
+    /// to stop.
     /// </summary>
-    private bool RelieveLevel0(IndexView view, CancellationToken cancellationToken)
+    private long MergeLevel0(IProgress<WorkProgress>? progress, CancellationToken cancellationToken) => InTurn(cancellationToken, (view, token) =>
     {
-        if (view.Levels[0].Length < _context.Options.Level0Trigger) return false;
-        if (CompactionPicker.OfLevel0(view) is not { } job) return false;
-        Run(view, job, progress: null, cancellationToken);
-        _room.Changed(null);
-        return true;
+        var segments = view.Levels[0];
+        if (segments.Length == 0 || (Deepest(view) == 0 && IsClean(segments))) return 0;
+        return Run(view, CompactionPicker.OfLevel0(view), progress, token);
+    });
+
+    /// <summary>
+    /// One walk up the keys of a level, in as many steps as it has segments now: whatever writers add to it meanwhile makes a step larger, not one
+    /// more.
+    /// </summary>
+    private long MergeDown(int level, IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
+    {
+        var ends = new List<byte[]>();
+        var view = _live.AcquireSegments();
+        if (level < Deepest(view))
+            foreach (var segment in view.Levels[level]) ends.Add(segment.Manifest.UpperBound);
+        view.Release();
+        long rewritten = 0;
+        byte[] reached = [];
+        foreach (var end in ends)
+        {
+            Relieve(cancellationToken);
+            rewritten += InTurn(cancellationToken, (view, token) =>
+            {
+                if (level >= Deepest(view)) return 0;
+                var slice = Array.FindAll(view.Levels[level], s => IsBelow(reached, s.Manifest.UpperBound) && !IsBelow(end, s.Manifest.LowerBound));
+                if (slice.Length == 0) return 0;
+                var written = Run(view, CompactionPicker.Build(view, slice, level), progress, token);
+                reached = slice[^1].Manifest.UpperBound;
+                return written;
+            });
+        }
+
+        return rewritten;
     }
 
     /// <summary>
-    /// What a full compaction does next on a level: everything above the deepest level in use goes down, a slice at a time; of the deeper ones
-    /// what reaches beyond the key <paramref name="reached"/>.
+    /// Writers go on during a full compaction, and would soon wait for level 0, which nobody else may merge meanwhile. So it goes down in between as soon
+    /// as the background would have begun with it; once between two steps, or there would be no end of it.
     /// </summary>
-    private static CompactionJob? NextOfFull(IndexView view, int level, byte[] reached)
+    private void Relieve(CancellationToken cancellationToken) => InTurn(cancellationToken, (view, token) =>
     {
-        var segments = view.Levels[level];
-        if (segments.Length == 0) return null;
-        var deepest = 0;
-        for (var i = 0; i < view.Levels.Length; i++)
-            if (view.Levels[i].Length > 0) deepest = i;
-        if (level == 0) return deepest == 0 && IsClean(segments) ? null : CompactionPicker.OfLevel0(view);
-        if (level >= deepest) return null;
-        var next = Array.Find(segments, segment => segment.Manifest.UpperBound.AsSpan().SequenceCompareTo(reached) > 0);
-        return next is null ? null : CompactionPicker.Build(view, [next], level);
+        if (view.Levels[0].Length < _context.Options.Level0Trigger) return 0;
+        Run(view, CompactionPicker.OfLevel0(view), progress: null, token);
+        _room.Changed(null);
+        return 0;
+    });
+
+    /// <summary>Does a step on the segments of now; once more if the index is suspended in the middle of it.</summary>
+    private long InTurn(CancellationToken cancellationToken, Func<IndexView, CancellationToken, long> step)
+    {
+        while (true)
+        {
+            using var turn = Turn.Take(_context, cancellationToken);
+            var view = _live.AcquireSegments();
+            try
+            {
+                return step(view, turn.Token);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                // the index is being suspended
+            }
+            finally
+            {
+                view.Release();
+            }
+        }
     }
+
+    private static int Deepest(IndexView view) => Math.Max(0, Array.FindLastIndex(view.Levels, static level => level.Length > 0));
+
+    private static bool IsBelow(byte[] key, byte[] other) => key.AsSpan().SequenceCompareTo(other) < 0;
 
     private static bool IsClean(LiveSegment[] segments) => segments.Length == 1 && IsClean(segments[0]);
 
@@ -146,38 +161,36 @@ internal sealed class Compactor
     /// <summary>Rewrites segments of the deepest level that still hold tombstones or LSNs (they were moved there whole).</summary>
     private long CleanBottom(IProgress<WorkProgress>? progress, CancellationToken cancellationToken)
     {
-        long rewritten = 0;
-        HashSet<SegmentId>? left = null;
-        while (true)
+        var left = new HashSet<SegmentId>();
+        var level = 0;
+        InTurn(cancellationToken, (view, _) =>
         {
-            using var turn = Turn.Take(_context, cancellationToken);
-            var view = _live.AcquireSegments();
-            LiveSegment? dirty = null;
-            try
+            level = Deepest(view);
+            foreach (var segment in view.Levels[level])
+                if (!IsClean(segment)) left.Add(segment.Manifest.Id);
+            return 0;
+        });
+        if (level == 0) return 0;
+        long rewritten = 0;
+        while (left.Count > 0)
+        {
+            Relieve(cancellationToken);
+            rewritten += InTurn(cancellationToken, (view, token) =>
             {
-                var deepest = Array.FindLastIndex(view.Levels, static level => level.Length > 0);
-                if (deepest < 1) return rewritten;
-                if (RelieveLevel0(view, turn.Token)) continue;
-                if (left is null)
+                var dirty = level == Deepest(view) ? Array.Find(view.Levels[level], segment => left.Contains(segment.Manifest.Id)) : null;
+                if (dirty is null)
                 {
-                    left = [];
-                    foreach (var segment in view.Levels[deepest])
-                        if (!IsClean(segment)) left.Add(segment.Manifest.Id);
+                    left.Clear(); // what is not there any more was merged
+                    return 0;
                 }
 
-                dirty = Array.Find(view.Levels[deepest], segment => left.Remove(segment.Manifest.Id));
-                if (dirty is null) return rewritten;
-                rewritten += Run(view, new CompactionJob([], [dirty], deepest - 1, deepest, IsBottom: true), progress, turn.Token);
-            }
-            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-            {
-                if (dirty is not null) left!.Add(dirty.Manifest.Id); // suspended: once more
-            }
-            finally
-            {
-                view.Release();
-            }
+                var written = Run(view, new CompactionJob([], [dirty], level - 1, level, IsBottom: true), progress, token);
+                left.Remove(dirty.Manifest.Id);
+                return written;
+            });
         }
+
+        return rewritten;
     }
 
     private bool Step()

@@ -121,8 +121,13 @@ internal static class IndexOpener
 
         var store = new ManifestStore(files, context.Path);
         // The manifest's name may be in memory only: whoever wrote it may have been killed before, or failed at, the sync of its directory.
-        // Nothing may be cut, deleted or promised because of it until it has one.
-        if (!readOnly) files.SyncDirectory(store.DirectoryPath);
+        // Nothing may be cut, deleted or promised because of it until it has one. The same goes for index.json, whose durability is about to be kept to.
+        if (!readOnly)
+        {
+            files.SyncDirectory(context.Path);
+            files.SyncDirectory(store.DirectoryPath);
+        }
+
         if (!readOnly) ApplyLogActions(context.Files, context.Path, scan, cancellationToken);
         var (bytes, file, lastNumber) = (choice.Bytes, choice.File, choice.LastNumber);
         if (choice.Damaged.Count > 0) (manifest, bytes, file, lastNumber) = ReplaceDamaged(context, store, choice, notices);

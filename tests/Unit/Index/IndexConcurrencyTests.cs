@@ -6,6 +6,34 @@ namespace Hestia.Unit.Index;
 
 public sealed class IndexConcurrencyTests : IndexTestBase
 {
+    /// <summary>Level 0 is merged in between, so that they need not wait; that must not become all there is done.</summary>
+    [Fact]
+    public async Task A_full_compaction_ends_though_writers_press_on()
+    {
+        using var index = HestiaIndex.Create(IndexPath, new IndexSettings { Durability = Durability.Off }, Small);
+        for (var round = 0; round < 2; round++)
+            for (var i = 0; i < 20_000; i++) index.Put(Key(i), Bytes($"value {round} {i}"));
+        using var stop = new CancellationTokenSource();
+        var writers = Enumerable.Range(0, 3).Select(writer => OnThread(() =>
+        {
+            var random = new Random(writer);
+            var value = new byte[100];
+            // All over the keys, and on behind them.
+            for (var i = 20_000; !stop.IsCancellationRequested; i++) index.Put(Key(writer == 0 ? i : random.Next(20_000)), value);
+        })).ToArray();
+        try
+        {
+            await OnThread(() => index.Compact()).WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await Task.WhenAll(writers);
+        }
+
+        Assert.True(index.Check().Healthy);
+    }
+
     [Theory]
     [InlineData(Durability.GroupSync)]
     [InlineData(Durability.Async)]
