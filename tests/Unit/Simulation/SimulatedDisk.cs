@@ -187,6 +187,7 @@ internal sealed class Node(bool isDirectory)
 
     public void Write(long offset, ReadOnlySpan<byte> bytes)
     {
+        if (bytes.IsEmpty) return; // torn before its first byte; an empty one stands for a cut
         Ensure(offset + bytes.Length);
         bytes.CopyTo(Content.AsSpan((int)offset));
         if (offset + bytes.Length > Length) SetLengthOnly(offset + bytes.Length);
