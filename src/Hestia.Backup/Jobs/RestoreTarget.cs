@@ -399,7 +399,19 @@ internal sealed class RestoreTarget : IDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             if (placed && !_files.DirectoryExists(StagingPath)) throw Unproven(aside, cause, e);
-            if (_files.DirectoryExists(Path)) return; // only the sync failed: the names are right
+            if (!aside || _files.DirectoryExists(Path))
+            {
+                // Only the sync failed: the names are right, and may not be what the device has.
+                throw new HestiaException(
+                    HestiaErrorCode.IoError,
+                    $"The restored index could not be put in the place of '{Path}' ({cause.Message}). All is as it was, "
+                    + (aside ? $"but after a power loss the old one may lie in '{ReplacedPath}'" : "but after a power loss the restored one may be there")
+                    + $" ({e.Message}).",
+                    Path,
+                    "Check the device, then run the restore again, which puts it right.",
+                    cause);
+            }
+
             throw new HestiaException(
                 HestiaErrorCode.IoError,
                 $"'{Path}' could neither be replaced ({cause.Message}) nor put back ({e.Message}). It is complete, in '{ReplacedPath}'.",

@@ -171,13 +171,15 @@ internal sealed class LiveSet : IDisposable
     }
 
     /// <summary>Writes a new manifest durably and then shows it to readers.</summary>
-    /// <exception cref="HestiaException">SegmentLimit.</exception>
+    /// <exception cref="HestiaException">SegmentLimit, IndexFailed.</exception>
     public ManifestDocument Commit(ManifestEdit edit)
     {
         ManifestDocument before, after;
         ManifestFile file;
         using (_context.Options.Scheduler.Hold(_manifestGate))
         {
+            // One that may be on the device although its writing failed is no base for another, nor is the one before it any more.
+            if (_context.Health.Cause is { } cause) throw _context.Health.Failed(cause);
             before = _manifest;
             var (checkpoint, commitTime) = edit.Flushed is { } flushed
                 ? (new Lsn(flushed.LastLsn), CommitTimeOf(flushed))

@@ -31,6 +31,7 @@ internal sealed class BackupSimulation
     private HestiaIndex? _index;
     private SortedDictionary<string, ModelEntry>? _target;
     private SortedDictionary<string, ModelEntry>? _restoring;
+    private SortedDictionary<string, ModelEntry>? _unsure; // of a refused restore of which nobody knows what the device has
     private int _begun; // backups that were begun and neither reported nor seen
     private ulong _promised;
     private int _written;
@@ -127,6 +128,8 @@ internal sealed class BackupSimulation
     {
         for (var i = _random.Next(1, 40); i > 0; i--)
         {
+            // Background work may have met the end of the power: what a failed index shows is not all that is written.
+            if (_index!.State != IndexState.Ready) return;
             using var batch = new WriteBatch();
             // Remembered before it is tried: a write cut off by the crash may be there.
             var record = new WrittenBatch(_index!.LastLsn.Value + 1, Next(batch));
@@ -210,6 +213,7 @@ internal sealed class BackupSimulation
             job();
             _disk.Fault = null;
             ReopenIfFailed(); // by background work in the middle of it
+            Settle();
         }
         catch (HestiaException e) when (!_disk.IsOff)
         {
@@ -237,7 +241,23 @@ internal sealed class BackupSimulation
         }
 
         if (ReopenIfFailed()) return;
+        Settle();
         if (!WriteHistory.Same(StateAt(_index!.LastLsn.Value), Content(_index))) throw Wrong("the index holds something else after a refused job");
+    }
+
+    /// <summary>Background work that ran into the failure tells the next who needs it, once, and is tried again then.</summary>
+    private void Settle()
+    {
+        try
+        {
+            _index!.Flush();
+        }
+        catch (HestiaException e) when (e.Code is HestiaErrorCode.IoError or HestiaErrorCode.DiskFull)
+        {
+            Say($"flush told of it: {e.Code}");
+        }
+
+        Promise(_index!.Flush().Checkpoint.Value);
     }
 
     private bool ReopenIfFailed()
@@ -271,6 +291,8 @@ internal sealed class BackupSimulation
             return true;
         }
 
+        // The device may have other names than these; then it does not take them for done.
+        if (message.Contains("All is as it was, but after a power loss", StringComparison.Ordinal)) _unsure = restoring;
         if (_target is null) return isThere ? throw Wrong("a refused restore left a target where none was") : false;
         if (isThere)
         {
@@ -322,6 +344,7 @@ internal sealed class BackupSimulation
         Restores++;
         _target = expected;
         _restoring = null;
+        _unsure = null;
         Say($"restored {id}");
         CheckTarget([expected]);
     }
@@ -360,6 +383,7 @@ internal sealed class BackupSimulation
         var allowed = new List<SortedDictionary<string, ModelEntry>>();
         if (_target is not null) allowed.Add(_target);
         if (restoring is not null) allowed.Add(restoring);
+        if (_unsure is not null) allowed.Add(_unsure);
         if (Files.FileExists(TargetPath + "/index.json"))
         {
             if (allowed.Count == 0) throw Wrong("there is a target, and nothing was restored");
@@ -367,7 +391,7 @@ internal sealed class BackupSimulation
         }
         else if (_target is not null)
         {
-            if (restoring is null) throw Wrong("the target is gone, and no restore was under way");
+            if (restoring is null && _unsure is null) throw Wrong("the target is gone, and no restore was under way");
             Restore();
             return;
         }
