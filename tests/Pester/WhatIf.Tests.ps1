@@ -43,7 +43,8 @@ Describe 'WhatIf' {
         $closed = New-ClosedIndex
         $repository = (New-HestiaRepository -Path (New-TestPath backups)).Location
         $other = (New-HestiaRepository -Path (New-TestPath others)).Location
-        $secret = ConvertTo-SecureString 'a long passphrase for a test' -AsPlainText -Force
+        $secret = [securestring]::new()
+        'a long passphrase'.ToCharArray() | ForEach-Object { $secret.AppendChar($_) }
         $encrypted = (New-HestiaRepository -Path (New-TestPath encrypted) -Passphrase $secret).Location
         $null = Set-HestiaRepositoryKey -Repository $encrypted -Name second -NewPassphrase $secret -Passphrase $secret
         $backup = (Backup-HestiaIndex -Path $closed -Repository $other | Copy-HestiaBackup -Destination $repository).BackupId
@@ -71,7 +72,7 @@ Describe 'WhatIf' {
         }
         $child = Invoke-Child -Environment @{ HOME = (Split-Path $new); XDG_CONFIG_HOME = (Split-Path $new); APPDATA = (Split-Path $new) } -Script (@(
                 '$ErrorActionPreference = "Continue"'
-                '$secret = ConvertTo-SecureString "a long passphrase for a test" -AsPlainText -Force'
+                "`$secret = [securestring]::new(); 'a long passphrase'.ToCharArray() | ForEach-Object { `$secret.AppendChar(`$_) }"
                 $given
                 '$null = Register-HestiaRepository registered $other'
                 "`$ix = Open-HestiaIndex -Path '$orders' -Create"
