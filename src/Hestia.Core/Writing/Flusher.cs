@@ -154,10 +154,22 @@ internal sealed class Flusher
         try
         {
             info = WriteSegment(_context, _retired, memtable, Take);
-            _live.Commit(new ManifestEdit { Added = info is null ? [] : [ManifestSegment.From(info, level: 0)], Flushed = memtable });
-            _log.Advance(memtable.LastLsn);
+            // Before the checkpoint can be seen: whoever waits for that asks next what it took.
+            var bytes = info?.Size ?? 0;
             Interlocked.Increment(ref _segmentsWritten);
-            Interlocked.Add(ref _bytesWritten, info?.Size ?? 0);
+            Interlocked.Add(ref _bytesWritten, bytes);
+            try
+            {
+                _live.Commit(new ManifestEdit { Added = info is null ? [] : [ManifestSegment.From(info, level: 0)], Flushed = memtable });
+            }
+            catch
+            {
+                Interlocked.Decrement(ref _segmentsWritten);
+                Interlocked.Add(ref _bytesWritten, -bytes);
+                throw;
+            }
+
+            _log.Advance(memtable.LastLsn);
             _context.Counters.Flushed();
             Tell(memtable.LastLsn, info, Stopwatch.GetElapsedTime(began));
             Finished(null);

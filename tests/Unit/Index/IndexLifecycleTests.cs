@@ -104,6 +104,19 @@ public sealed class IndexLifecycleTests : IndexTestBase
     }
 
     [Fact]
+    public void A_flush_counts_what_it_wrote_however_soon_its_waiter_is_awake()
+    {
+        using var index = HestiaIndex.Create(IndexPath, new IndexSettings { Durability = Durability.Off }, Small);
+        for (var i = 0; i < 200; i++)
+        {
+            index.Put(Key(i), Bytes("value"));
+            var flush = index.Flush();
+            Assert.Equal((1, new Lsn((ulong)i + 1)), (flush.SegmentsWritten, flush.Checkpoint));
+            Assert.True(flush.BytesWritten > 0);
+        }
+    }
+
+    [Fact]
     public void A_full_compaction_takes_level_0_along_that_grows_meanwhile()
     {
         var options = Small with { BackgroundCompaction = false, Level0Trigger = 4, Level0Slowdown = 1024 };
