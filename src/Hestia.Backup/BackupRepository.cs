@@ -8,6 +8,7 @@ using Hestia.Core;
 using Hestia.Core.Control;
 using Hestia.Core.IO;
 using Hestia.Core.Locking;
+using Hestia.Core.Manifest;
 
 namespace Hestia.Backup;
 
@@ -352,6 +353,20 @@ public sealed partial class BackupRepository : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         return new ArchiveSurvey(_context, cancellationToken).Run(indexId, deep);
+    }
+
+    /// <summary>The last LSN of an index's timeline that the archive has; where it has nothing of that timeline, the one at which it branched off.</summary>
+    /// <param name="index">The index.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="HestiaException">IndexClosed, RepositoryNotFound, IoError, AccessDenied.</exception>
+    public Lsn GetArchivedThrough(IMaintainedIndex index, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(index);
+        using var pin = index.Pin(cancellationToken);
+        var timeline = ManifestDocument.Parse(pin.ManifestBytes.Span).Timeline;
+        foreach (var archive in GetArchives(index.Id, cancellationToken: cancellationToken))
+            if (archive.Timeline == timeline.Id) return archive.LastLsn;
+        return timeline.BranchLsn;
     }
 
     /// <summary>Closes it; work that runs goes on to its end.</summary>

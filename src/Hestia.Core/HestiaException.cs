@@ -68,5 +68,5 @@ public sealed class HestiaException : Exception
     }
 
     /// <summary>What the system says, ended like a sentence: advice may follow.</summary>
-    private static string Sentence(string text) => text.TrimEnd() is { Length: > 0 } said && said[^1] is not ('.' or '!' or '?') ? said + "." : text;
+    internal static string Sentence(string text) => text.TrimEnd() is { Length: > 0 } said && said[^1] is not ('.' or '!' or '?') ? said + "." : text;
 }

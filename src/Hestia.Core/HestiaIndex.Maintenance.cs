@@ -21,13 +21,15 @@ public sealed partial class HestiaIndex
         var began = Stopwatch.GetTimestamp();
         var (segments, bytes) = (_flusher!.SegmentsWritten, _flusher.BytesWritten);
         var target = Lsn.None;
+        var start = default(Writing.FlushStart);
         pipeline.RunExclusively(() =>
         {
             _context.Health.RequireWritable();
             target = _live.Visible;
+            start = _flusher.Begin();
             _room!.Rotate(pipeline.LastCommitTime);
         });
-        _flusher.WaitFor(target, cancellationToken, progress);
+        _flusher.WaitFor(target, cancellationToken, progress, start);
         return new FlushResult(
             (int)(_flusher.SegmentsWritten - segments),
             _flusher.BytesWritten - bytes,
@@ -149,15 +151,17 @@ public sealed partial class HestiaIndex
     {
         Exception? failure = null;
         var target = Lsn.None;
+        var start = default(Writing.FlushStart);
         try
         {
             pipeline.RunExclusively(() =>
             {
                 // No write can begin any more: the state says Closing, and every leader looks at it.
                 target = _live.Visible;
+                start = _flusher!.Begin();
                 if (_context.Health.Cause is null) _room!.Rotate(pipeline.LastCommitTime);
             });
-            if (_context.Health.Cause is null) _flusher!.WaitFor(target, CancellationToken.None, progress);
+            if (_context.Health.Cause is null) _flusher!.WaitFor(target, CancellationToken.None, progress, start);
         }
         catch (Exception e)
         {

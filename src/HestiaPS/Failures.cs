@@ -95,4 +95,10 @@ internal static class Failures
         HestiaErrorCode.RepairWouldLoseData or HestiaErrorCode.PinExpired => ErrorCategory.OperationStopped,
         _ => ErrorCategory.NotSpecified,
     };
+
+    /// <summary>For what is not understood here, which is no damage: nothing is known of its state.</summary>
+    public static ErrorRecord NotUnderstood(string what, string path, FindingInfo[] findings) => ToErrorRecord(new Hestia.Core.HestiaException(
+        Hestia.Core.HestiaErrorCode.FormatUnsupported,
+        $"{what} is of a form that is not understood here, which says nothing about its state: {FindingInfo.Summary(findings)}",
+        path, "Use it, and check it, with the version of HestiaStore that wrote it."));
 }

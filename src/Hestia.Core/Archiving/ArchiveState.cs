@@ -139,7 +139,6 @@ internal sealed record ArchiveState
     /// <exception cref="HestiaException">FormatTooNew.</exception>
     public static ArchiveState Parse(ReadOnlySpan<byte> bytes, string? path = null)
     {
-        // A newer version may seal the file in another way; one sealed in ours whose checksum is wrong is damaged, whatever version it claims.
         try
         {
             var reader = new Utf8JsonReader(bytes);
@@ -147,17 +146,7 @@ internal sealed record ArchiveState
             var root = json.RootElement;
             if (root.GetProperty("format").GetString() != Magic) throw new InvalidDataException("it is no state of an archive.");
             var version = root.GetProperty("formatVersion").GetInt32();
-            if (version > Version)
-            {
-                if (SelfChecksum.IsPresent(bytes)) SelfChecksum.Verify(bytes, FileNames.Archive);
-                throw new HestiaException(
-                    HestiaErrorCode.FormatTooNew,
-                    $"'{path ?? FileNames.Archive}' has format version {version}; this version of Hestia knows up to {Version}.",
-                    path ?? FileNames.Archive,
-                    "Use the newer version of Hestia that wrote it.");
-            }
-
-            SelfChecksum.Verify(bytes, FileNames.Archive);
+            SelfChecksum.Verify(bytes, FileNames.Archive, version, Version, path);
             if (root.GetProperty("targets").GetArrayLength() > MaxTargets) throw new InvalidDataException("it names too many repositories.");
             var targets = new List<ArchiveTarget>();
             foreach (var element in root.GetProperty("targets").EnumerateArray())

@@ -66,7 +66,6 @@ public sealed record LastBackup(string BackupId, string Repository, Guid Reposit
     /// <exception cref="HestiaException">FormatTooNew.</exception>
     internal static (Guid IndexId, LastBackup Backup) Parse(ReadOnlySpan<byte> bytes, string? path = null)
     {
-        // A newer version may seal the file in another way; one sealed in ours whose checksum is wrong is damaged, whatever version it claims.
         try
         {
             var reader = new Utf8JsonReader(bytes);
@@ -74,16 +73,7 @@ public sealed record LastBackup(string BackupId, string Repository, Guid Reposit
             var root = json.RootElement;
             if (root.GetProperty("format").GetString() != Magic) throw new InvalidDataException($"{FileNames.LastBackup} tells of no backup.");
             var version = root.GetProperty("formatVersion").GetInt32();
-            if (version > Version)
-            {
-                if (SelfChecksum.IsPresent(bytes)) SelfChecksum.Verify(bytes, FileNames.LastBackup);
-                throw new HestiaException(
-                    HestiaErrorCode.FormatTooNew,
-                    $"'{path ?? FileNames.LastBackup}' has format version {version}; this version of Hestia knows up to {Version}.",
-                    path ?? FileNames.LastBackup);
-            }
-
-            SelfChecksum.Verify(bytes, FileNames.LastBackup);
+            SelfChecksum.Verify(bytes, FileNames.LastBackup, version, Version, path);
             return (root.GetProperty("indexId").GetGuid(), new LastBackup(
                 root.GetProperty("backupId").GetString() ?? "",
                 root.GetProperty("repository").GetString() ?? "",

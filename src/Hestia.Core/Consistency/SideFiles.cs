@@ -31,7 +31,7 @@ internal static class SideFiles
         }
         catch (InvalidDataException e)
         {
-            return new Finding(FindingSeverity.Warning, CheckFindings.ArchiveStateDamaged, $"{AsSentence(e.Message)} {Stake}", FileNames.Archive);
+            return new Finding(FindingSeverity.Warning, CheckFindings.ArchiveStateDamaged, $"{HestiaException.Sentence(e.Message)} {Stake}", FileNames.Archive);
         }
         catch (HestiaException e) when (e.Code == HestiaErrorCode.FormatTooNew)
         {
@@ -51,7 +51,7 @@ internal static class SideFiles
         }
         catch (InvalidDataException e)
         {
-            return new Finding(FindingSeverity.Warning, CheckFindings.LastBackupDamaged, $"{AsSentence(e.Message)} {Stake}", FileNames.LastBackup);
+            return new Finding(FindingSeverity.Warning, CheckFindings.LastBackupDamaged, $"{HestiaException.Sentence(e.Message)} {Stake}", FileNames.LastBackup);
         }
         catch (HestiaException e) when (e.Code == HestiaErrorCode.FormatTooNew)
         {
@@ -60,6 +60,4 @@ internal static class SideFiles
                 $"{e.Message} It is left alone, and no backup is shown for the index until the next one.", FileNames.LastBackup);
         }
     }
-
-    private static string AsSentence(string message) => message.EndsWith('.') ? message : message + ".";
 }

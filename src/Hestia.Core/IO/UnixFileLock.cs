@@ -30,7 +30,7 @@ internal sealed class UnixFileLock : FileLock
         }
         catch
         {
-            handle.Dispose();
+            Release(handle);
             throw;
         }
 

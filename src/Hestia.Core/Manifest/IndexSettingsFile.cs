@@ -84,7 +84,6 @@ internal sealed record IndexSettingsFile(Guid Id, DateTimeOffset Created, IndexS
     /// <exception cref="HestiaException">FormatTooNew.</exception>
     public static IndexSettingsFile Parse(ReadOnlySpan<byte> bytes, string? indexPath = null)
     {
-        // A newer version may seal the file in another way; one sealed in ours whose checksum is wrong is damaged, whatever version it claims.
         try
         {
             var reader = new Utf8JsonReader(bytes);
@@ -92,17 +91,7 @@ internal sealed record IndexSettingsFile(Guid Id, DateTimeOffset Created, IndexS
             var root = json.RootElement;
             if (root.GetProperty("format").GetString() != Magic) throw new InvalidDataException("it is no Hestia index.json.");
             var version = root.GetProperty("formatVersion").GetInt32();
-            if (version > Version)
-            {
-                if (SelfChecksum.IsPresent(bytes)) SelfChecksum.Verify(bytes, FileNames.Settings);
-                throw new HestiaException(
-                    HestiaErrorCode.FormatTooNew,
-                    $"The index{(indexPath is null ? "" : $" '{indexPath}'")} has format version {version}; this version of Hestia knows up to {Version}.",
-                    indexPath is null ? FileNames.Settings : Path.Combine(indexPath, FileNames.Settings),
-                    "Open it with the newer version of Hestia that wrote it.");
-            }
-
-            SelfChecksum.Verify(bytes, FileNames.Settings);
+            SelfChecksum.Verify(bytes, FileNames.Settings, version, Version, indexPath is null ? null : Path.Combine(indexPath, FileNames.Settings));
             var settings = new IndexSettings
             {
                 Name = root.GetProperty("name").GetString(),

@@ -31,16 +31,32 @@ internal static class SelfChecksum
     }
 
     /// <summary>Whether the file ends as one of ours does, whatever its checksum says.</summary>
-    public static bool IsPresent(ReadOnlySpan<byte> file) =>
+    private static bool IsPresent(ReadOnlySpan<byte> file) =>
         file.Length > TailLength && file[^TailLength..].StartsWith(Opening) && file.EndsWith(Ending);
+
+    /// <summary>
+    /// Checks version and checksum. A newer version may seal the file in another way; one sealed in ours whose checksum is wrong is damaged, whatever
+    /// version it claims.
+    /// </summary>
+    /// <exception cref="InvalidDataException">The checksum is missing or does not match.</exception>
+    /// <exception cref="HestiaException">FormatTooNew.</exception>
+    public static void Verify(ReadOnlySpan<byte> file, string name, int version, int known, string? path)
+    {
+        if (version <= known || IsPresent(file)) Verify(file, name);
+        if (version <= known) return;
+        throw new HestiaException(
+            HestiaErrorCode.FormatTooNew,
+            $"'{path ?? name}' has format version {version}; this version of Hestia knows up to {known}.",
+            path ?? name,
+            "Use the newer version of Hestia that wrote it.");
+    }
 
     /// <summary>Checks the checksum and returns the JSON to parse (the whole file).</summary>
     /// <exception cref="InvalidDataException">The checksum is missing or does not match.</exception>
     public static ReadOnlySpan<byte> Verify(ReadOnlySpan<byte> file, string name)
     {
         var bodyLength = file.Length - TailLength;
-        if (bodyLength <= 0 || !file[bodyLength..].StartsWith(Opening) || !file.EndsWith(Ending))
-            throw new InvalidDataException($"{name} is cut short or damaged: its checksum is missing.");
+        if (!IsPresent(file)) throw new InvalidDataException($"{name} is cut short or damaged: its checksum is missing.");
         Span<byte> expected = stackalloc byte[2 * SHA256.HashSizeInBytes];
         Encoding.ASCII.GetBytes(Convert.ToHexString(SHA256.HashData(file[..bodyLength])).ToLowerInvariant(), expected);
         if (!file.Slice(bodyLength + Opening.Length, expected.Length).SequenceEqual(expected))

@@ -63,6 +63,8 @@ internal static class WalReplay
                     visitor.EndRecord(header.LastLsn, header.CommitMicroseconds);
                     if ((++records & 0xFFF) == 0) cancellationToken.ThrowIfCancellationRequested();
                 }
+
+                progress?.AddBytes(reader.NextOffset - counted);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

@@ -8,6 +8,11 @@ using Hestia.Core.Segments;
 
 namespace Hestia.Core.Writing;
 
+/// <summary>Where a flush begins.</summary>
+/// <param name="Bytes">Bytes of keys and values it has to write.</param>
+/// <param name="Taken">Bytes that had been written before, of all time.</param>
+internal readonly record struct FlushStart(long Bytes, long Taken);
+
 /// <summary>
 /// Writes frozen memtables out, oldest first, each as one segment of level 0 and one manifest. A failure other than of a sync leaves
 /// everything as it was and is tried again when a writer or a flush asks; a failed sync fails the index.
@@ -54,13 +59,16 @@ internal sealed class Flusher
     /// <summary>Waits until no flush is under way.</summary>
     public void WaitIdle(CancellationToken cancellationToken) => _work.WaitIdle(cancellationToken);
 
+    /// <summary>What there is to write; asked for before a memtable is handed over, for it may be written before anybody waits.</summary>
+    public FlushStart Begin() => new(
+        Math.Max(0, _live.MemtableDataBytes - Interlocked.Read(ref _takenUnderWay)), Interlocked.Read(ref _taken));
+
     /// <summary>Waits until segments hold everything up to <paramref name="lsn"/>.</summary>
     /// <exception cref="HestiaException">What flushing failed with.</exception>
-    public void WaitFor(Lsn lsn, CancellationToken cancellationToken, IProgress<WorkProgress>? progress = null)
+    public void WaitFor(Lsn lsn, CancellationToken cancellationToken, IProgress<WorkProgress>? progress = null, FlushStart start = default)
     {
         lock (_progress) _error = null;
-        var total = Math.Max(0, _live.MemtableDataBytes - Interlocked.Read(ref _takenUnderWay));
-        var before = Interlocked.Read(ref _taken);
+        var (total, before) = start;
         Signal();
         using var registration = cancellationToken.Register(() =>
         {
@@ -105,10 +113,10 @@ internal sealed class Flusher
         for (cursor.SeekToFirst(); cursor.IsValid; cursor.Next())
         {
             writer.Add(cursor.Key, cursor.Lsn, cursor.Kind, cursor.Value);
-            if ((++entries & 0x3FF) == 0) Tell(entries);
+            if ((++entries & 0x3FF) == 0) TellTaken(entries);
         }
 
-        Tell(memtable.EntryCount);
+        TellTaken(memtable.EntryCount);
         var info = retired is null ? writer.Finish() : writer.Finish(retired.Announce, retired.Withdraw);
         try
         {
@@ -123,7 +131,7 @@ internal sealed class Flusher
         return info;
 
         // Overwritten entries count in the memtable and are not written, so it goes by the share of keys.
-        void Tell(long keys)
+        void TellTaken(long keys)
         {
             if (taken is null) return;
             var now = (long)(memtable.DataBytes * ((double)keys / memtable.EntryCount));

@@ -166,14 +166,7 @@ public sealed class BackupHestiaIndexCommand : IndexTargetCmdlet, IRepositoryKey
         if (!WillExplain(ConfirmImpact.Medium)) return $"Ship the log into the archive in {_repository.Location}";
         var (archived, last) = Run($"Looking at {target.Name}", (progress, token) => WithIndex(
             target,
-            (index, _) =>
-            {
-                var until = index.GetStatus(token).Statistics.LastLsn;
-                var reached = Lsn.None;
-                foreach (var archive in _repository.GetArchives(index.Id, cancellationToken: token))
-                    if (archive.LastLsn <= until && archive.LastLsn > reached) reached = archive.LastLsn;
-                return (reached, until);
-            },
+            (index, _) => (_repository.GetArchivedThrough(index, token), index.GetStatus(token).Statistics.LastLsn),
             progress,
             token,
             new IndexOptions { ReadOnly = true }));

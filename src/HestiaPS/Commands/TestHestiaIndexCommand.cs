@@ -35,10 +35,7 @@ public sealed class TestHestiaIndexCommand : IndexTargetCmdlet
         WriteObject(result);
         if (FindingInfo.IsOnlyUnsupported(result.Findings))
         {
-            WriteError(Failures.ToErrorRecord(new HestiaException(
-                HestiaErrorCode.FormatUnsupported,
-                $"The index '{result.Path}' is of a form that is not understood here, which says nothing about its state: {FindingInfo.Summary(result.Findings)}",
-                result.Path, "Use it, and check it, with the version of HestiaStore that wrote it.")));
+            WriteError(Failures.NotUnderstood($"The index '{result.Path}'", result.Path, result.Findings));
         }
         else if (!result.Healthy)
         {

@@ -33,6 +33,21 @@ public sealed class ArchiveTests : IDisposable
     }
 
     [Fact]
+    public void How_far_the_archive_is_goes_by_the_timeline_of_the_index()
+    {
+        using var index = Create();
+        Put(index, 0, 5);
+        Assert.Equal(Lsn.None, _repository.GetArchivedThrough(index));
+        _repository.Archive(index);
+        Put(index, 5, 10);
+        Assert.Equal(new Lsn(5), _repository.GetArchivedThrough(index));
+        _repository.Archive(index);
+        Put(index, 10, 12);
+        index.BeginTimeline(detached: false, TestContext.Current.CancellationToken);
+        Assert.Equal(new Lsn(12), _repository.GetArchivedThrough(index));
+    }
+
+    [Fact]
     public void Log_that_was_not_shipped_outlives_flush_reopen_and_grace()
     {
         using (var index = Create())
